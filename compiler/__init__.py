@@ -1,0 +1,1 @@
+"""From ONNX to a program: frontend, dialects, passes, targets, backend."""

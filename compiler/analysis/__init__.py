@@ -1,0 +1,1 @@
+"""Read-only facts about networks and the algorithms of the papers, on plain arrays."""

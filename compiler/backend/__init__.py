@@ -1,0 +1,1 @@
+"""From target IR to a program file."""

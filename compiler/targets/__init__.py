@@ -1,0 +1,1 @@
+"""What each accelerator accepts, its pass pipeline and its lowering."""

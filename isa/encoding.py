@@ -1,0 +1,371 @@
+"""Instructions as data: fields, instructions, instruction sets, and the bytes they touch.
+
+An instruction is defined once, as a class of `Field`s. Packing, unpacking, equality, assembly text, the
+reference page and the compiler's IR op are all derived from that class.
+
+A word has 128 bits, little endian in memory: opcode in bits 127..120, up to three semaphores to wait on
+in 119..105, up to three to signal in 104..90, two zero bits, and 88 bits of payload (87..0).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import EncodingError
+
+WORD_BITS = 128
+WORD_BYTES = WORD_BITS // 8
+PAYLOAD_BITS = 88
+SEMAPHORE_COUNT = 31
+"""Semaphores are numbered 1..31; 0 in a slot means none."""
+
+_SLOT_BITS = 5
+_WAIT_SLOTS = (115, 110, 105)
+_SIGNAL_SLOTS = (100, 95, 90)
+
+
+class Field:
+    """A named range of payload bits, `hi` down to `lo`, both inclusive.
+
+    Args:
+        hi: Highest bit.
+        lo: Lowest bit.
+        doc: What the field means, for the reference page.
+        unit: The unit of the value ("bytes", "rows", ...), for the reference page.
+        signed: Whether the bits are two's complement.
+        symbols: Name of a table of the instruction set whose names stand for the values in assembly.
+    """
+
+    def __init__(
+        self,
+        hi: int,
+        lo: int,
+        doc: str,
+        *,
+        unit: str = "",
+        signed: bool = False,
+        symbols: str = "",
+    ) -> None:
+        self.hi, self.lo, self.doc = hi, lo, doc
+        self.unit, self.signed, self.symbols = unit, signed, symbols
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def bits(self) -> int:
+        """Width in bits."""
+        return self.hi - self.lo + 1
+
+    @property
+    def minimum(self) -> int:
+        """Smallest value that fits."""
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def maximum(self) -> int:
+        """Largest value that fits."""
+        return (1 << (self.bits - self.signed)) - 1
+
+    @property
+    def mask(self) -> int:
+        """The field's bits within the word."""
+        return ((1 << self.bits) - 1) << self.lo
+
+    def pack(self, value: int, where: str = "") -> int:
+        """Place a value at the field's bits.
+
+        Raises:
+            EncodingError: The value does not fit.
+        """
+        if not self.minimum <= value <= self.maximum:
+            raise EncodingError(
+                f"field {self.name}={value} is outside {self.minimum}..{self.maximum}",
+                where,
+                f"the field has {self.bits} {'signed' if self.signed else 'unsigned'} bits",
+            )
+        return (value & ((1 << self.bits) - 1)) << self.lo
+
+    def unpack(self, word: int) -> int:
+        """Read the field out of a word."""
+        value = (word >> self.lo) & ((1 << self.bits) - 1)
+        return value - (1 << self.bits) if self.signed and value > self.maximum else value
+
+
+class Region(NamedTuple):
+    """Bytes of one memory: `run` bytes repeated along up to two strides (bytes).
+
+    `memory` is a name, or an index into the instruction set's table of memories; `dims` holds
+    (count, stride) pairs, innermost first.
+    """
+
+    memory: str | int
+    base: int
+    run: int
+    dims: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def end(self) -> int:
+        """One past the last byte."""
+        return self.base + self.run + sum((count - 1) * stride for count, stride in self.dims)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the region holds."""
+        total = self.run
+        for count, _ in self.dims:
+            total *= count
+        return total
+
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Byte addresses of the runs, in transfer order (outer dimension slowest)."""
+        starts = np.array([self.base], dtype=np.int64)
+        for count, stride in reversed(self.dims):
+            starts = (starts[:, None] + np.arange(count, dtype=np.int64) * stride).ravel()
+        return starts
+
+    def overlaps(self, other: "Region") -> bool:
+        """Tell whether the two regions share a byte."""
+        if self.memory != other.memory or self.base >= other.end or other.base >= self.end:
+            return False
+        if not self.dims and not other.dims:
+            return True
+        mine, theirs = np.sort(self.starts()), np.sort(other.starts())
+        # For each of my runs, the last of theirs that starts before my run ends must end before I start.
+        at = np.searchsorted(theirs, mine + self.run) - 1
+        hit = (at >= 0) & (theirs[np.maximum(at, 0)] + other.run > mine)
+        return bool(hit.any())
+
+
+class Footprint(NamedTuple):
+    """What an instruction reads and writes."""
+
+    reads: tuple[Region, ...] = ()
+    writes: tuple[Region, ...] = ()
+
+
+Registers = dict[Any, "Instruction"]
+"""Configuration registers: the last configuration instruction by its `register` key."""
+
+
+class Instruction:
+    """One machine word; a subclass states opcode, unit and fields, and the rest is derived.
+
+    Instances are immutable and compare by value. Every field must be given by keyword.
+
+    Class attributes:
+        opcode: Bits 127..120.
+        mnemonic: Name in assembly; the class name in lower case if not stated.
+        unit: The unit whose queue takes the instruction.
+        is_config: It sets registers of its unit and takes 0 cycles there.
+    """
+
+    opcode: ClassVar[int]
+    mnemonic: ClassVar[str]
+    unit: ClassVar[str]
+    is_config: ClassVar[bool] = False
+    fields: ClassVar[dict[str, Field]]
+    _legal_bits: ClassVar[int]
+
+    wait: tuple[int, ...]
+    signal: tuple[int, ...]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "mnemonic" not in cls.__dict__:
+            cls.mnemonic = cls.__name__.lower()
+        cls.fields = {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
+        taken = 0
+        for field in cls.fields.values():
+            if not 0 <= field.lo <= field.hi < PAYLOAD_BITS:
+                raise TypeError(f"{cls.__name__}.{field.name} lies outside bits 87..0")
+            if taken & field.mask:
+                raise TypeError(f"{cls.__name__}.{field.name} overlaps another field")
+            taken |= field.mask
+        cls._legal_bits = taken | (((1 << 30) - 1) << 90) | (0xFF << 120)
+
+    def __init__(
+        self, *, wait: Sequence[int] = (), signal: Sequence[int] = (), **values: int
+    ) -> None:
+        if values.keys() != self.fields.keys():
+            missing = sorted(self.fields.keys() - values.keys())
+            unknown = sorted(values.keys() - self.fields.keys())
+            raise EncodingError(
+                f"{self.mnemonic} lacks {missing} and does not know {unknown}",
+                hint=f"the fields of {self.mnemonic} are {', '.join(self.fields) or 'none'}",
+            )
+        self.__dict__.update(values, wait=tuple(sorted(wait)), signal=tuple(sorted(signal)))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("instructions are immutable; use with_semaphores or make a new one")
+
+    def with_semaphores(self, wait: Sequence[int], signal: Sequence[int]) -> "Instruction":
+        """Return the same instruction with other semaphores."""
+        return type(self)(wait=wait, signal=signal, **self.values())
+
+    def values(self) -> dict[str, int]:
+        """The field values by name, in definition order."""
+        return {name: self.__dict__[name] for name in self.fields}
+
+    @property
+    def queue(self) -> str:
+        """The unit whose queue takes this very instruction."""
+        return self.unit
+
+    @property
+    def register(self) -> Any:
+        """Key of the configuration register this instruction sets (its class unless stated)."""
+        return type(self)
+
+    def footprint(self, registers: Mapping[Any, "Instruction"]) -> Footprint:
+        """The bytes this instruction reads and writes, given the configuration registers.
+
+        The compiler orders instructions by it; the interpreter does not use it, it watches the bytes
+        really touched.
+        """
+        return Footprint()
+
+    def pack(self) -> int:
+        """Encode as a 128-bit word.
+
+        Raises:
+            EncodingError: A value does not fit its field, or a semaphore number is not 1..31.
+        """
+        word = self.opcode << 120
+        for name, field in self.fields.items():
+            word |= field.pack(self.__dict__[name], self.mnemonic)
+        for numbers, slots in ((self.wait, _WAIT_SLOTS), (self.signal, _SIGNAL_SLOTS)):
+            word |= _pack_semaphores(numbers, slots, self.mnemonic)
+        return word
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={value}" for name, value in self.values().items()]
+        parts += [f"wait={self.wait}"] * bool(self.wait)
+        parts += [f"signal={self.signal}"] * bool(self.signal)
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _pack_semaphores(numbers: tuple[int, ...], slots: tuple[int, ...], where: str) -> int:
+    if len(numbers) > len(slots) or len(set(numbers)) < len(numbers):
+        raise EncodingError(f"semaphores {numbers} need {len(slots)} or fewer, all different", where)
+    word = 0
+    for number, slot in zip(numbers, slots, strict=False):
+        if not 1 <= number <= SEMAPHORE_COUNT:
+            raise EncodingError(f"semaphore {number} is outside 1..{SEMAPHORE_COUNT}", where)
+        word |= number << slot
+    return word
+
+
+def _unpack_semaphores(word: int, slots: tuple[int, ...], where: str) -> tuple[int, ...]:
+    numbers = tuple((word >> slot) & ((1 << _SLOT_BITS) - 1) for slot in slots)
+    used = tuple(n for n in numbers if n)
+    if used != numbers[: len(used)] or list(used) != sorted(set(used)):
+        raise EncodingError(
+            f"semaphore slots {numbers} are not in canonical form",
+            where,
+            "used slots come first, ascending and all different",
+        )
+    return used
+
+
+@dataclass(frozen=True)
+class InstructionSet:
+    """The instructions of one target.
+
+    Args:
+        name: The target's name.
+        version: Raised whenever an encoding changes; programs of another version are refused.
+        instructions: All instruction classes, the base machine's included.
+        symbols: Tables of names for fields that are written by name (`symbols["memories"]`).
+    """
+
+    name: str
+    version: int
+    instructions: tuple[type[Instruction], ...]
+    symbols: Mapping[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        for key in ("opcode", "mnemonic"):
+            seen = [getattr(cls, key) for cls in self.instructions]
+            if len(set(seen)) < len(seen):
+                raise TypeError(f"two instructions of {self.name} have the same {key}")
+
+    def by_mnemonic(self, mnemonic: str) -> type[Instruction] | None:
+        """The instruction of that name, or None."""
+        return next((cls for cls in self.instructions if cls.mnemonic == mnemonic), None)
+
+    def encode(self, instructions: Iterable[Instruction]) -> bytes:
+        """Encode a program's text.
+
+        Raises:
+            EncodingError: A value does not fit; the place is the instruction's index.
+        """
+        words: list[bytes] = []
+        for pc, instruction in enumerate(instructions):
+            try:
+                words.append(instruction.pack().to_bytes(WORD_BYTES, "little"))
+            except EncodingError as error:
+                raise EncodingError(error.message, f"pc {pc}: {error.where}", error.hint) from error
+        return b"".join(words)
+
+    def decode_word(self, word: int, where: str = "") -> Instruction:
+        """Decode one word.
+
+        Raises:
+            EncodingError: Unknown opcode, a set bit outside the fields, or a malformed semaphore slot.
+        """
+        cls = self._by_opcode.get(word >> 120)
+        if cls is None:
+            raise EncodingError(f"opcode 0x{word >> 120:02x} is not one of {self.name}", where)
+        if word & ~cls._legal_bits:
+            stray = word & ~cls._legal_bits
+            raise EncodingError(
+                f"{cls.mnemonic} has bit {stray.bit_length() - 1} set, which belongs to no field", where
+            )
+        return cls(
+            wait=_unpack_semaphores(word, _WAIT_SLOTS, where),
+            signal=_unpack_semaphores(word, _SIGNAL_SLOTS, where),
+            **{name: field.unpack(word) for name, field in cls.fields.items()},
+        )
+
+    def decode(self, text: bytes) -> list[Instruction]:
+        """Decode a program's text.
+
+        Raises:
+            EncodingError: The length is not a multiple of 16, or a word is not legal.
+        """
+        if len(text) % WORD_BYTES:
+            raise EncodingError(f"the text has {len(text)} bytes, not a multiple of {WORD_BYTES}")
+        return [
+            self.decode_word(
+                int.from_bytes(text[at : at + WORD_BYTES], "little"), f"pc {at // WORD_BYTES}"
+            )
+            for at in range(0, len(text), WORD_BYTES)
+        ]
+
+    def footprint(
+        self, instruction: Instruction, registers: Mapping[Any, Instruction]
+    ) -> Footprint:
+        """The instruction's footprint with every memory by name."""
+        names = self.symbols["memories"]
+
+        def named(region: Region) -> Region:
+            at = region.memory
+            return region._replace(memory=names[at]) if isinstance(at, int) else region
+
+        reads, writes = instruction.footprint(registers)
+        return Footprint(tuple(map(named, reads)), tuple(map(named, writes)))
+
+    @property
+    def _by_opcode(self) -> dict[int, type[Instruction]]:
+        return {cls.opcode: cls for cls in self.instructions}

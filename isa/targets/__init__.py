@@ -1,0 +1,1 @@
+"""The instruction set and the parameters of each accelerator."""

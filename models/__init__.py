@@ -1,0 +1,1 @@
+"""Networks that ship with spcc, and builders with seeded weights."""

@@ -1,0 +1,1 @@
+"""Running program files: the base machine, the accelerators, energy, checks."""

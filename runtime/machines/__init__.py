@@ -1,0 +1,1 @@
+"""One accelerator per module: what its instructions do and what they cost."""
