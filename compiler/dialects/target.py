@@ -1,0 +1,131 @@
+"""The dialect of an accelerator, made from its instruction set: one op per instruction, one property per field."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar, cast
+
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
+from xdsl.ir import Attribute, Dialect, Operation
+from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+from ...isa.encoding import Instruction, InstructionSet
+from ...isa.errors import EncodingError
+
+_KEYWORDS = ("wait", "signal")
+
+
+class InstructionOp(IRDLOperation):
+    """One machine instruction; `layer` is the index of the layer it works for, none for the frame."""
+
+    instruction: ClassVar[type[Instruction]]
+    wait = opt_prop_def(DenseArrayBase)
+    signal = opt_prop_def(DenseArrayBase)
+    layer = opt_prop_def(IntegerAttr)
+
+    @classmethod
+    def of(cls, instruction: Instruction, layer: int | None = None) -> InstructionOp:
+        """Make the op of an instruction."""
+        properties: dict[str, Attribute] = {
+            name: IntegerAttr(value, i64) for name, value in instruction.values().items()
+        }
+        for keyword in _KEYWORDS:
+            if numbers := getattr(instruction, keyword):
+                properties[keyword] = DenseArrayBase.from_list(i64, list(numbers))
+        if layer is not None:
+            properties["layer"] = IntegerAttr(layer, i64)
+        return cls(properties=properties)
+
+    def to_instruction(self) -> Instruction:
+        """The instruction of the op."""
+        values = {
+            name: cast(IntegerAttr, self.properties[name]).value.data
+            for name in self.instruction.fields
+        }
+        return self.instruction(**values, **self.semaphores())
+
+    def semaphores(self) -> dict[str, tuple[int, ...]]:
+        """The semaphores to wait on and to signal."""
+        return {
+            keyword: tuple(cast(DenseArrayBase, self.properties[keyword]).get_values())
+            for keyword in _KEYWORDS
+            if keyword in self.properties
+        }
+
+    def set_semaphores(self, wait: list[int], signal: list[int]) -> None:
+        """Replace the semaphores."""
+        for keyword, numbers in zip(_KEYWORDS, (wait, signal), strict=True):
+            self.properties.pop(keyword, None)
+            if numbers:
+                self.properties[keyword] = DenseArrayBase.from_list(i64, sorted(numbers))
+
+    @property
+    def layer_index(self) -> int | None:
+        """The layer as a plain number."""
+        return None if self.layer is None else self.layer.value.data
+
+    def verify_(self) -> None:
+        """Check every field by its own range."""
+        try:
+            self.to_instruction().pack()
+        except EncodingError as error:
+            raise VerifyException(str(error)) from error
+
+    def print(self, printer: Printer) -> None:
+        """Print as `name field=value ... wait(1, 2) signal(3) layer(0)`."""
+        parts = [f"{n}={cast(IntegerAttr, self.properties[n]).value.data}" for n in self.instruction.fields]
+        for keyword, numbers in self.semaphores().items():
+            parts.append(f"{keyword}({', '.join(map(str, numbers))})")
+        if self.layer is not None:
+            parts.append(f"layer({self.layer.value.data})")
+        printer.print_string("".join(f" {part}" for part in parts))
+
+    @classmethod
+    def parse(cls, parser: Parser) -> InstructionOp:
+        """Parse what `print` writes."""
+        properties: dict[str, Attribute] = {}
+        for name in cls.instruction.fields:
+            parser.parse_keyword(name)
+            parser.parse_punctuation("=")
+            properties[name] = IntegerAttr(parser.parse_integer(allow_boolean=False), i64)
+        for keyword in _KEYWORDS:
+            if parser.parse_optional_keyword(keyword) is not None:
+                numbers = parser.parse_comma_separated_list(
+                    parser.Delimiter.PAREN, parser.parse_integer
+                )
+                properties[keyword] = DenseArrayBase.from_list(i64, numbers)
+        if parser.parse_optional_keyword("layer") is not None:
+            with parser.in_parens():
+                properties["layer"] = IntegerAttr(parser.parse_integer(), i64)
+        return cls(properties=properties)
+
+
+def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp]:
+    members: dict[str, Any] = {name: prop_def(IntegerAttr) for name in instruction.fields}
+    members |= {
+        "name": f"{dialect}.{instruction.mnemonic}",
+        "instruction": instruction,
+        "__doc__": instruction.__doc__,
+        "__module__": __name__,
+    }
+    op = type(f"{instruction.__name__}Op", (InstructionOp,), members)
+    return cast(type[InstructionOp], irdl_op_definition(op))
+
+
+@cache
+def _ops(isa_name: str, instructions: tuple[type[Instruction], ...]) -> dict[type[Instruction], type[InstructionOp]]:
+    return {instruction: _make_op(isa_name, instruction) for instruction in instructions}
+
+
+def instruction_ops(isa: InstructionSet) -> dict[type[Instruction], type[InstructionOp]]:
+    """The op of every instruction of a set."""
+    return _ops(isa.name, isa.instructions)
+
+
+def make_dialect(isa: InstructionSet) -> Dialect:
+    """The dialect of an instruction set."""
+    operations: list[type[Operation]] = list(instruction_ops(isa).values())
+    return Dialect(isa.name, operations)
