@@ -1,0 +1,161 @@
+"""What a simulated machine consists of: memories, state, what its instructions do and cost."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..isa.base import BaseSpec, Halt, Host
+from ..isa.encoding import Instruction, InstructionSet, Registers
+from ..isa.errors import TrapError
+from .memory import AccessLog, Dram, Memory
+
+BASE_UNITS = ("ld", "st", "ppu")
+"""The units every machine has; all others are compute units."""
+
+
+class MemorySpec(NamedTuple):
+    """An SRAM's numbers.
+
+    Args:
+        name: Its name, in the instruction set's table of memories if `ld` and `st` can address it.
+        capacity_bytes: Its size, all banks together.
+        banks: How many banks share that capacity.
+        width_bits: Bits of one access of one bank.
+        stream: The counter of DRAM bytes that an `ld` into this memory feeds; "" if none can.
+    """
+
+    name: str
+    capacity_bytes: int
+    banks: int = 1
+    width_bits: int = 16
+    stream: str = ""
+
+
+_NONE: Mapping[str, int] = {}
+
+
+class Cost(NamedTuple):
+    """What executing one instruction costs.
+
+    Args:
+        cycles: How long its unit is busy.
+        counters: Increments of the layer's counters, under the target sheet's names.
+        busy: Busy cycles inside the unit, by part; added to the counters under these names.
+        stalls: Stall cycles inside the unit, by cause; added to the counters under these names.
+    """
+
+    cycles: int
+    counters: Mapping[str, int] = _NONE
+    busy: Mapping[str, int] = _NONE
+    stalls: Mapping[str, int] = _NONE
+
+
+@dataclass
+class State:
+    """Everything that changes while a program runs.
+
+    Args:
+        spec: The machine's parameters, as in the program.
+        memories: SRAMs by name.
+        registers: The last configuration instruction by its `register` key.
+        scratch: Notes that a cost rule leaves for the semantics; emptied after each instruction.
+        dram: The DRAM image.
+        table: Names of the memories that instructions address by index; all of them if not given.
+    """
+
+    spec: Any
+    memories: dict[str, Memory]
+    registers: Registers = field(default_factory=dict[Any, Instruction])
+    scratch: dict[str, Any] = field(default_factory=dict[str, Any])
+    dram: Dram = field(default_factory=lambda: Dram(np.empty(0, np.uint8), 0))
+    table: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.table = self.table or tuple(self.memories)
+
+    def memory(self, index: int) -> Memory:
+        """The SRAM that an instruction addresses by index.
+
+        Raises:
+            TrapError: There is none of that index.
+        """
+        if not 0 <= index < len(self.table):
+            raise TrapError(
+                f"memory {index} does not exist", hint=f"the memories are {', '.join(self.table)}"
+            )
+        return self.memories[self.table[index]]
+
+    def register(self, cls: type[Instruction]) -> Any:
+        """The last configuration instruction of a class that is its own register key.
+
+        Raises:
+            TrapError: The program has not set it yet.
+        """
+        inst = self.registers.get(cls)
+        if inst is None:
+            raise TrapError(
+                f"the registers of {cls.mnemonic} are not set",
+                hint=f"a {cls.mnemonic} instruction must come first",
+            )
+        return inst
+
+
+Semantics = Callable[[State, Any], None]
+"""What an instruction does, without time; of a configuration instruction: its check."""
+CostRule = Callable[[State, Any], Cost]
+"""When: may look at the state, changes nothing but `scratch`."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A target's machine as one declared thing.
+
+    Args:
+        name: The target's name.
+        isa: Its instruction set.
+        spec_type: The type of its parameters.
+        units: Its units: "ld", "st", "ppu" and the compute units, in the order of reports.
+        memories: The SRAMs of a machine of given parameters; one for each name of the instruction
+            set's table, more if reports or energy need them.
+        semantics: What each instruction does, by class. Configuration instructions need no entry;
+            one that has an entry is checked by it before its registers are set.
+        costs: What each instruction costs, by class (none for configuration instructions).
+        energy: The energy entries of a machine of given parameters.
+    """
+
+    name: str
+    isa: InstructionSet
+    spec_type: type[BaseSpec]
+    units: tuple[str, ...]
+    memories: Callable[[Any], tuple[MemorySpec, ...]]
+    semantics: Mapping[type[Instruction], Semantics]
+    costs: Mapping[type[Instruction], CostRule]
+    energy: Callable[[Any], tuple[Any, ...]] = lambda _: ()
+
+    def __post_init__(self) -> None:
+        for cls in self.isa.instructions:
+            if cls in (Host, Halt) or cls.is_config:
+                continue
+            if cls not in self.semantics or cls not in self.costs:
+                raise TypeError(f"machine {self.name} has no semantics or cost for {cls.mnemonic}")
+            if cls.unit not in self.units:
+                raise TypeError(f"machine {self.name} has no unit {cls.unit} for {cls.mnemonic}")
+
+    @property
+    def compute_units(self) -> tuple[str, ...]:
+        """The target's own units."""
+        return tuple(unit for unit in self.units if unit not in BASE_UNITS)
+
+    def new_state(self, spec: BaseSpec, dram: Dram | None = None) -> State:
+        """A machine at rest: SRAMs of zeros, no register set; all memories share the DRAM's log."""
+        log = dram.log if dram else AccessLog()
+        memories = {
+            m.name: Memory(m.name, m.capacity_bytes, m.stream, log) for m in self.memories(spec)
+        }
+        missing = [name for name in self.isa.symbols["memories"] if name not in memories]
+        if missing:
+            raise TypeError(f"machine {self.name} has no memory {', '.join(missing)}")
+        dram = dram or Dram(np.empty(0, np.uint8), 0, log)
+        return State(spec, memories, dram=dram, table=self.isa.symbols["memories"])
