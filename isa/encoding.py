@@ -1,14 +1,16 @@
 """Instructions as data: fields, instructions, instruction sets, and the bytes they touch.
 
-An instruction is defined once, as a class of `Field`s. Packing, unpacking, equality, assembly text, the
-reference page and the compiler's IR op are all derived from that class.
+An instruction is defined once, as a class of `Field`s. Packing, unpacking, equality, assembly text,
+the reference page and the compiler's IR op are all derived from that class.
 
-A word has 128 bits, little endian in memory: opcode in bits 127..120, up to three semaphores to wait on
-in 119..105, up to three to signal in 104..90, two zero bits, and 88 bits of payload (87..0).
+A word has 128 bits, little endian in memory: opcode in bits 127..120, up to three semaphores to
+wait on in 119..105, up to three to signal in 104..90, two zero bits, 88 bits of payload (87..0).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import index
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -36,7 +38,7 @@ class Field:
         doc: What the field means, for the reference page.
         unit: The unit of the value ("bytes", "rows", ...), for the reference page.
         signed: Whether the bits are two's complement.
-        symbols: Name of a table of the instruction set whose names stand for the values in assembly.
+        symbols: Name of a table of the instruction set, whose names stand for the values in text.
     """
 
     def __init__(
@@ -132,10 +134,12 @@ class Region(NamedTuple):
         """Tell whether the two regions share a byte."""
         if self.memory != other.memory or self.base >= other.end or other.base >= self.end:
             return False
+        if not self.size_bytes or not other.size_bytes:
+            return False
         if not self.dims and not other.dims:
             return True
         mine, theirs = np.sort(self.starts()), np.sort(other.starts())
-        # For each of my runs, the last of theirs that starts before my run ends must end before I start.
+        # For each of my runs, the last of theirs that starts before its end must end before it.
         at = np.searchsorted(theirs, mine + self.run) - 1
         hit = (at >= 0) & (theirs[np.maximum(at, 0)] + other.run > mine)
         return bool(hit.any())
@@ -162,6 +166,8 @@ class Instruction:
         mnemonic: Name in assembly; the class name in lower case if not stated.
         unit: The unit whose queue takes the instruction.
         is_config: It sets registers of its unit and takes 0 cycles there.
+        fields: The fields by name, in definition order.
+        legal_bits: The bits of a word that may be set.
     """
 
     opcode: ClassVar[int]
@@ -169,7 +175,7 @@ class Instruction:
     unit: ClassVar[str]
     is_config: ClassVar[bool] = False
     fields: ClassVar[dict[str, Field]]
-    _legal_bits: ClassVar[int]
+    legal_bits: ClassVar[int]
 
     wait: tuple[int, ...]
     signal: tuple[int, ...]
@@ -181,12 +187,14 @@ class Instruction:
         cls.fields = {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
         taken = 0
         for field in cls.fields.values():
+            if field.name in _RESERVED_NAMES:
+                raise TypeError(f"{cls.__name__}.{field.name} hides what every instruction has")
             if not 0 <= field.lo <= field.hi < PAYLOAD_BITS:
                 raise TypeError(f"{cls.__name__}.{field.name} lies outside bits 87..0")
             if taken & field.mask:
                 raise TypeError(f"{cls.__name__}.{field.name} overlaps another field")
             taken |= field.mask
-        cls._legal_bits = taken | (((1 << 30) - 1) << 90) | (0xFF << 120)
+        cls.legal_bits = taken | (((1 << 30) - 1) << 90) | (0xFF << 120)
 
     def __init__(
         self, *, wait: Sequence[int] = (), signal: Sequence[int] = (), **values: int
@@ -198,7 +206,14 @@ class Instruction:
                 f"{self.mnemonic} lacks {missing} and does not know {unknown}",
                 hint=f"the fields of {self.mnemonic} are {', '.join(self.fields) or 'none'}",
             )
-        self.__dict__.update(values, wait=tuple(sorted(wait)), signal=tuple(sorted(signal)))
+        try:
+            # numpy integers would overflow silently when shifted into a 128-bit word.
+            for name in self.fields:
+                self.__dict__[name] = int(index(values[name]))
+            self.__dict__["wait"] = tuple(sorted(int(index(number)) for number in wait))
+            self.__dict__["signal"] = tuple(sorted(int(index(number)) for number in signal))
+        except TypeError as error:
+            raise EncodingError(f"a value of {self.mnemonic} is not an integer: {error}") from error
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("instructions are immutable; use with_semaphores or make a new one")
@@ -224,8 +239,8 @@ class Instruction:
     def footprint(self, registers: Mapping[Any, "Instruction"]) -> Footprint:
         """The bytes this instruction reads and writes, given the configuration registers.
 
-        The compiler orders instructions by it; the interpreter does not use it, it watches the bytes
-        really touched.
+        The compiler orders instructions by it; the interpreter does not use it, it watches the
+        bytes really touched.
         """
         return Footprint()
 
@@ -255,9 +270,14 @@ class Instruction:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+_RESERVED_NAMES = {*vars(Instruction), *Instruction.__annotations__}
+
+
 def _pack_semaphores(numbers: tuple[int, ...], slots: tuple[int, ...], where: str) -> int:
     if len(numbers) > len(slots) or len(set(numbers)) < len(numbers):
-        raise EncodingError(f"semaphores {numbers} need {len(slots)} or fewer, all different", where)
+        raise EncodingError(
+            f"semaphores {numbers} need {len(slots)} or fewer, all different", where
+        )
     word = 0
     for number, slot in zip(numbers, slots, strict=False):
         if not 1 <= number <= SEMAPHORE_COUNT:
@@ -299,6 +319,12 @@ class InstructionSet:
             seen = [getattr(cls, key) for cls in self.instructions]
             if len(set(seen)) < len(seen):
                 raise TypeError(f"two instructions of {self.name} have the same {key}")
+        for cls in self.instructions:
+            if not 0 <= cls.opcode <= 0xFF:
+                raise TypeError(f"opcode {cls.opcode} of {cls.__name__} has more than 8 bits")
+            for field in cls.fields.values():
+                if field.symbols and not 0 < len(self.symbols[field.symbols]) <= 1 << field.bits:
+                    raise TypeError(f"{cls.__name__}.{field.name} cannot number {field.symbols}")
 
     def by_mnemonic(self, mnemonic: str) -> type[Instruction] | None:
         """The instruction of that name, or None."""
@@ -313,6 +339,7 @@ class InstructionSet:
         words: list[bytes] = []
         for pc, instruction in enumerate(instructions):
             try:
+                self._check_symbols(instruction, instruction.mnemonic)
                 words.append(instruction.pack().to_bytes(WORD_BYTES, "little"))
             except EncodingError as error:
                 raise EncodingError(error.message, f"pc {pc}: {error.where}", error.hint) from error
@@ -322,21 +349,24 @@ class InstructionSet:
         """Decode one word.
 
         Raises:
-            EncodingError: Unknown opcode, a set bit outside the fields, or a malformed semaphore slot.
+            EncodingError: Unknown opcode, a set bit outside the fields, malformed semaphores, or
+                a value that has no name in the field's table.
         """
         cls = self._by_opcode.get(word >> 120)
         if cls is None:
             raise EncodingError(f"opcode 0x{word >> 120:02x} is not one of {self.name}", where)
-        if word & ~cls._legal_bits:
-            stray = word & ~cls._legal_bits
+        if stray := word & ~cls.legal_bits:
             raise EncodingError(
-                f"{cls.mnemonic} has bit {stray.bit_length() - 1} set, which belongs to no field", where
+                f"{cls.mnemonic} has bit {stray.bit_length() - 1} set, which belongs to no field",
+                where,
             )
-        return cls(
+        instruction = cls(
             wait=_unpack_semaphores(word, _WAIT_SLOTS, where),
             signal=_unpack_semaphores(word, _SIGNAL_SLOTS, where),
             **{name: field.unpack(word) for name, field in cls.fields.items()},
         )
+        self._check_symbols(instruction, where)
+        return instruction
 
     def decode(self, text: bytes) -> list[Instruction]:
         """Decode a program's text.
@@ -366,6 +396,23 @@ class InstructionSet:
         reads, writes = instruction.footprint(registers)
         return Footprint(tuple(map(named, reads)), tuple(map(named, writes)))
 
-    @property
+    def _check_symbols(self, instruction: Instruction, where: str) -> None:
+        for name, names in self._symbols_of[type(instruction)]:
+            value = instruction.__dict__[name]
+            if value >= len(names):
+                raise EncodingError(
+                    f"field {name}={value} is not one of 0..{len(names) - 1}",
+                    where,
+                    f"these are {', '.join(names)}",
+                )
+
+    @cached_property
+    def _symbols_of(self) -> dict[type[Instruction], list[tuple[str, tuple[str, ...]]]]:
+        return {
+            cls: [(f.name, self.symbols[f.symbols]) for f in cls.fields.values() if f.symbols]
+            for cls in self.instructions
+        }
+
+    @cached_property
     def _by_opcode(self) -> dict[int, type[Instruction]]:
         return {cls.opcode: cls for cls in self.instructions}
