@@ -9,6 +9,7 @@ import numpy as np
 from ..isa.base import BaseSpec, Halt, Host
 from ..isa.encoding import Instruction, InstructionSet, Registers
 from ..isa.errors import TrapError
+from .energy import EnergyEntry
 from .memory import AccessLog, Dram, Memory
 
 BASE_UNITS = ("ld", "st", "ppu")
@@ -132,7 +133,7 @@ class Machine:
     memories: Callable[[Any], tuple[MemorySpec, ...]]
     semantics: Mapping[type[Instruction], Semantics]
     costs: Mapping[type[Instruction], CostRule]
-    energy: Callable[[Any], tuple[Any, ...]] = lambda _: ()
+    energy: Callable[[Any], tuple[EnergyEntry, ...]] = lambda _: ()
 
     def __post_init__(self) -> None:
         for cls in self.isa.instructions:

@@ -1,0 +1,188 @@
+"""The base machine: what DMA transfers and the PPU do and cost, the same for every target.
+
+A target's machine starts from `BASE_SEMANTICS` and `BASE_COSTS` and adds its own instructions.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..isa.base import (
+    ACCUMULATOR_BYTES,
+    ACCUMULATORS,
+    BaseSpec,
+    Dim,
+    Ld,
+    Pgeo,
+    Ppu,
+    St,
+    transfer_dims,
+)
+from ..isa.encoding import Instruction, Region
+from ..isa.errors import TrapError
+from .machine import Cost, CostRule, Semantics, State
+
+INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
+LEFT_SHIFT_LIMIT = 30
+"""Of a 33-bit sum (source plus bias), so that 64 bits hold every intermediate value."""
+
+
+class Finished(NamedTuple):
+    """What the PPU makes of some values.
+
+    Args:
+        values: int16, in the shape of the sources.
+        saturated_count: Values that left 16 bits before they were clipped to lo..hi.
+    """
+
+    values: npt.NDArray[np.int16]
+    saturated_count: int
+
+
+def dma_cycles(spec: BaseSpec, nbytes: int) -> int:
+    """Cycles of one DMA transfer: the latency, then B bytes per cycle (B = 0: unlimited)."""
+    return spec.L + (-(-nbytes // spec.B) if spec.B else 0)
+
+
+def ppu_cycles(spec: BaseSpec, count: int) -> int:
+    """Cycles the PPU takes for `count` values."""
+    return -(-count // spec.P)
+
+
+def round_shift(values: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int64]:
+    """Divide by 2^shift, rounding half to even (shift <= 0 multiplies); changes its argument."""
+    if shift <= 0:
+        values <<= -shift
+        return values
+    odd = values >> shift
+    odd &= 1
+    values += odd
+    values += (1 << (shift - 1)) - 1
+    values >>= shift
+    return values
+
+
+def finish(
+    sources: npt.NDArray[np.integer],
+    geo: Pgeo,
+    bias: npt.NDArray[np.int32] | None = None,
+    residual: npt.NDArray[np.int16] | None = None,
+) -> Finished:
+    """The PPU's arithmetic, exactly as `Pgeo` states it.
+
+    Args:
+        sources: int16 or int32 values, [channels, values] if there is a bias.
+        geo: Shifts and clip bounds, already checked by `check_pgeo`.
+        bias: One per channel, added before the shift.
+        residual: Values added after the shift, in the shape of the sources.
+    """
+    fields = geo.values()
+    values = sources.astype(np.int64)
+    if bias is not None:
+        values += bias.astype(np.int64)[:, None]
+    values = round_shift(values, fields["shift"])
+    if residual is not None:
+        values += round_shift(residual.astype(np.int64), fields["rshift"])
+    saturated = 0
+    if values.size and (values.min() < INT16_MIN or values.max() > INT16_MAX):
+        saturated = int(np.count_nonzero((values < INT16_MIN) | (values > INT16_MAX)))
+    np.clip(values, fields["lo"], fields["hi"], out=values)
+    return Finished(values.astype(np.int16), saturated)
+
+
+def check_dim(_: State, inst: Instruction) -> None:
+    """Refuse a dimension of no repetitions."""
+    if not inst.values()["count"]:
+        raise TrapError("count is 0", hint="a dimension that is not used has count=1")
+
+
+def check_pgeo(_: State, inst: Instruction) -> None:
+    """Refuse clip bounds in the wrong order and shifts beyond 64-bit arithmetic."""
+    fields = inst.values()
+    if fields["lo"] > fields["hi"]:
+        raise TrapError(f"the clip bounds lo={fields['lo']} hi={fields['hi']} are in wrong order")
+    for name in ("shift", "rshift"):
+        if fields[name] < -LEFT_SHIFT_LIMIT:
+            raise TrapError(f"{name}={fields[name]} is less than {-LEFT_SHIFT_LIMIT}")
+
+
+def _transfer(state: State, inst: Instruction, channel: int) -> Region:
+    """The DRAM side of a transfer."""
+    fields = inst.values()
+    region = Region(
+        "dram", fields["dram"], fields["bytes"], transfer_dims(state.registers, channel)
+    )
+    if not region.run:
+        raise TrapError("the run has 0 bytes")
+    return region
+
+
+def _ld_cost(state: State, inst: Instruction) -> Cost:
+    nbytes = _transfer(state, inst, 0).size_bytes
+    memory = state.memory(inst.values()["mem"])
+    return Cost(dma_cycles(state.spec, nbytes), {memory.stream or f"dram_{memory.name}": nbytes})
+
+
+def _ld(state: State, inst: Instruction) -> None:
+    fields = inst.values()
+    region = _transfer(state, inst, 0)
+    # The SRAM side first: its bound limits how much a strided read can ask for.
+    target = state.memory(fields["mem"]).reserve(fields["addr"], region.size_bytes)
+    target[:] = state.dram.gather(region)
+
+
+def _st_cost(state: State, inst: Instruction) -> Cost:
+    nbytes = _transfer(state, inst, 1).size_bytes
+    return Cost(dma_cycles(state.spec, nbytes), {"dram_out": nbytes})
+
+
+def _st(state: State, inst: Instruction) -> None:
+    fields = inst.values()
+    region = _transfer(state, inst, 1)
+    source = state.memory(fields["mem"]).read(fields["addr"], region.size_bytes)
+    state.dram.scatter(region, source)
+
+
+def _ppu_cost(state: State, inst: Instruction) -> Cost:
+    """Compute the result too, for the saturations; `_ppu` finds it in scratch."""
+    geo: Pgeo = state.register(Pgeo)
+    settings, fields = geo.values(), inst.values()
+    shape = (fields["chans"], fields["len"])
+    count = shape[0] * shape[1]
+    if not count:
+        raise TrapError(f"chans={shape[0]} len={shape[1]} asks for no values")
+    staging = state.memories["pbuf"]
+    if settings["staged"]:
+        raw = staging.read(2 * fields["src"], 2 * count).view("<i2")
+    else:
+        first = ACCUMULATOR_BYTES * fields["src"]
+        raw = state.memory(ACCUMULATORS).read(first, ACCUMULATOR_BYTES * count).view("<i4")
+    bias = residual = None
+    if settings["bias"]:
+        bias = state.memories["bbuf"].read(4 * fields["bias"], 4 * shape[0]).view("<i4")
+    if settings["residual"]:
+        residual = staging.read(2 * fields["dst"], 2 * count).view("<i2").reshape(shape)
+    result = finish(raw.reshape(shape), geo, bias, residual)
+    state.scratch["ppu"] = result.values
+    counters = {"ppu_ops": count, "ppu_saturated": result.saturated_count}
+    return Cost(ppu_cycles(state.spec, count), counters)
+
+
+def _ppu(state: State, inst: Instruction) -> None:
+    if "ppu" not in state.scratch:
+        _ppu_cost(state, inst)
+    state.memories["pbuf"].write(2 * inst.values()["dst"], state.scratch["ppu"])
+
+
+BASE_SEMANTICS: dict[type[Instruction], Semantics] = {
+    Dim: check_dim,
+    Ld: _ld,
+    St: _st,
+    Pgeo: check_pgeo,
+    Ppu: _ppu,
+}
+"""What the base machine's instructions do; configuration instructions are only checked."""
+
+BASE_COSTS: dict[type[Instruction], CostRule] = {Ld: _ld_cost, St: _st_cost, Ppu: _ppu_cost}
+"""What they cost."""
