@@ -1,0 +1,118 @@
+"""SPOTS' entries: both sets, derived banks, and the published reuse claim (Fig. 19)."""
+
+import pytest
+from spcc.isa.targets.spots import SpotsSpec
+from spcc.runtime.energy import SETS, EnergyEntry
+from spcc.runtime.energy_model import KB, rf, sram
+from spcc.runtime.machines.spots_energy import array_milliwatt, entries
+
+PATCH = {"fmap_rd": 1, "res_rd": 2, "res_wr": 1, "ring_xfer": 6}
+"""A 3x3 stride-1 interior patch: 1 new element, kept for later, 2 old ones, 6 from the ring."""
+NAIVE = {"fmap_rd": 9}
+MINI = SpotsSpec(
+    NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
+    FCAP=4096, WCAP=4096, ICAP=4096, OCAP=4096, RCAP=256,
+)  # fmt: skip
+
+
+def find(table: tuple[EnergyEntry, ...], counter: str, category: str) -> EnergyEntry:
+    (entry,) = (x for x in table if (x.counter, x.category) == (counter, category))
+    return entry
+
+
+def cost(spec: SpotsSpec, counters: dict[str, int], energy_set: str) -> float:
+    return sum(x.picojoule(energy_set) * counters.get(x.counter, 0) for x in entries(spec))
+
+
+@pytest.mark.parametrize(
+    ("counter", "category", "sheet"),
+    [
+        ("fmap_rd", "sram:fmap", 2.5),
+        ("res_rd", "sram:reserved", 1.25),
+        ("res_wr", "sram:reserved", 1.25),
+        ("ring_xfer", "register", 0.5),
+        ("ibuf_wr", "sram:ibuf", 10),
+        ("ibuf_rd", "sram:ibuf", 10),
+        ("fsram_rd_a", "sram:filter", 14.1),
+        ("fsram_rd_m1", "sram:filter", 7.1),
+        ("fsram_rd_m2", "sram:filter", 7.1),
+        ("obuf_wr", "sram:obuf", 7.1),
+        ("obuf_rd", "sram:obuf", 7.1),
+        ("fifo_act", "register", 0.5),
+        ("fifo_wt", "register", 0.5),
+        ("fifo_work", "register", 1.0),
+        ("mac_effectual", "compute", 0.9),
+        ("mac_effectual", "register", 1.5),
+        ("mac_gated", "compute", 0),
+        ("dram_in", "dram", 160),
+        ("dram_wt", "dram", 160),
+        ("dram_out", "dram", 160),
+    ],
+)
+def test_sheet_set_has_the_sheets_numbers(counter: str, category: str, sheet: float) -> None:
+    assert find(entries(SpotsSpec()), counter, category).sheet == sheet
+
+
+def test_common_set_follows_from_banks_and_widths() -> None:
+    table = entries(SpotsSpec())
+    # Bank access plus 0.1 pJ/bit/mm over half the side of the whole memory.
+    assert find(table, "fmap_rd", "sram:fmap").common == pytest.approx(3.078 + 1.073, abs=2e-3)
+    assert find(table, "res_rd", "sram:reserved").common == pytest.approx(1.539 + 0.297, abs=2e-3)
+    assert find(table, "fsram_rd_a", "sram:filter").common == pytest.approx(9.330 + 12.8, abs=2e-3)
+    assert find(table, "obuf_wr", "sram:obuf").common == pytest.approx(7.071 + 3.036, abs=2e-3)
+    assert find(table, "ibuf_rd", "sram:ibuf").common == pytest.approx(8.123 + 6.072, abs=2e-3)
+    assert find(table, "mac_effectual", "compute").common == pytest.approx(0.85)
+    assert find(table, "mac_gated", "compute").common == pytest.approx(0.085)
+    assert find(table, "mac_effectual", "register").common == pytest.approx(2 * 0.216)
+    assert find(table, "fifo_act", "register").common == pytest.approx(2 * 0.144)
+    assert find(table, "fifo_work", "register").common == pytest.approx(2 * 0.432)
+
+
+def test_bank_capacities_come_from_the_configuration() -> None:
+    mini = entries(MINI)
+    assert find(mini, "fmap_rd", "sram:fmap").common < 0.6, "256-byte banks are register files"
+    assert find(mini, "fmap_rd", "sram:fmap").common > rf(256, 16)
+    assert (
+        find(mini, "fsram_rd_a", "sram:filter").common
+        < find(mini, "fsram_rd_m1", "sram:filter").common
+    ), "a block of G=2 weights is narrower than a bitmap word"
+
+
+def test_no_reserved_buffer_costs_nothing_extra() -> None:
+    table = entries(SpotsSpec(RCAP=0))
+    assert find(table, "res_rd", "sram:reserved").common == pytest.approx(0.144)
+
+
+def test_reuse_saves_the_sheets_share_of_the_energy() -> None:
+    spec = SpotsSpec()
+    saved = 1 - cost(spec, PATCH, "sheet") / cost(spec, NAIVE, "sheet")
+    assert round(100 * saved) == 59
+
+
+def test_reuse_saves_69_percent_of_the_bank_accesses_and_72_with_the_way_to_the_banks() -> None:
+    spec = SpotsSpec()
+    reused = sram(32 * KB, 16) + 3 * rf(8 * KB, 16) + 6 * 0.144
+    assert round(100 * (1 - reused / (9 * sram(32 * KB, 16)))) == 69
+    saved = 1 - cost(spec, PATCH, "common") / cost(spec, NAIVE, "common")
+    assert round(100 * saved) == 72
+
+
+def test_one_by_one_layers_gain_nothing() -> None:
+    once = {"fmap_rd": 1}
+    for name in SETS:
+        assert cost(SpotsSpec(), once, name) == cost(SpotsSpec(REUSE=0), once, name)
+
+
+def test_static_energy_is_leakage_over_the_cycle() -> None:
+    spec = SpotsSpec()
+    # 512 MACs of 0.85 + 0.432 pJ at 500 MHz.
+    assert array_milliwatt(spec) == pytest.approx(328.2, abs=0.1)
+    watt = (0.2 * (3.5 + 1 / 32) + 0.02 * 328.2) * 1e-3
+    entry = find(entries(spec), "cycles", "static")
+    assert entry.common == pytest.approx(watt / 500e6 * 1e12, rel=1e-3)
+
+
+def test_every_entry_says_what_it_charges_and_costs_something() -> None:
+    for entry in entries(SpotsSpec()):
+        assert entry.doc
+        assert entry.common > 0
