@@ -1,0 +1,197 @@
+"""The float reference: onnxruntime on the original graph, with every optimisation disabled."""
+
+import multiprocessing
+from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError, EncodeError
+from onnx import numpy_helper
+
+from ..isa.errors import FrontendError, UnsupportedError, UsageError
+from .onnx_constants import Array, check_like, is_pinned, replace_by_input, take_constants
+
+Source = str | PathLike[str] | bytes | onnx.ModelProto
+THREAD_COUNT = 2
+
+
+class Reference:
+    """The original network in float, with any of its tensors to look at.
+
+    Large constants are fed at each run instead of being serialised into the session's model. The
+    file itself is run when nothing is replaced and only its outputs are wanted.
+
+    Args:
+        model: A file, its bytes or the parsed model (which is not changed). External data is found
+            beside the file.
+        overrides: Values for constants (pruned weights) by tensor name, of the same type and shape.
+            The output of a node of the main graph can be replaced likewise.
+        thread_count: Threads inside an operator.
+
+    Raises:
+        FrontendError: The file is not an ONNX model.
+        UsageError: An override has no such tensor, or another shape or type.
+        OSError: The file cannot be read.
+    """
+
+    def __init__(
+        self,
+        model: Source,
+        overrides: Mapping[str, Array] | None = None,
+        *,
+        thread_count: int = THREAD_COUNT,
+    ) -> None:
+        self._thread_count = thread_count
+        self._path = None if isinstance(model, bytes | onnx.ModelProto) else Path(model)
+        self.name = self._path.name if self._path else "model"
+        original = _load(model, self.name)
+        self._runs_file = self._path is not None and not overrides and is_pinned(original)
+        self._model, self._constants = take_constants(original)
+        graph = self._model.graph
+        bound = {t.name for t in original.graph.initializer}
+        bound |= {t.values.name for t in original.graph.sparse_initializer}
+        self.inputs = tuple(v.name for v in original.graph.input if v.name not in bound)
+        self.outputs = tuple(v.name for v in graph.output)
+        for name, array in (overrides or {}).items():
+            if name in self._constants:
+                old = self._constants[name]
+                check_like(name, array, old.shape, old.dtype, self.name)
+            else:
+                replace_by_input(graph, name, array, self.name)
+            self._constants[name] = np.ascontiguousarray(array)
+        self._stored = {t.name: t for t in graph.initializer}
+        self._session: tuple[frozenset[str], Any] | None = None
+
+    def run(
+        self, feeds: Mapping[str, Array], want: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """Compute tensors of the main graph.
+
+        Args:
+            feeds: Every input by name.
+            want: Names of tensors: outputs, intermediates, inputs or constants; None: the outputs.
+
+        Returns:
+            The tensors wanted, by name.
+
+        Raises:
+            UsageError: An input is missing or unknown, or a tensor wanted does not exist.
+            FrontendError: onnxruntime refuses or fails to run the model, or a feed does not fit.
+            UnsupportedError: A value wanted is not a tensor.
+        """
+        odd = sorted(feeds.keys() ^ set(self.inputs))
+        if odd:
+            raise UsageError(
+                f"inputs missing or unknown: {', '.join(odd)}",
+                self.name,
+                f"the inputs are {', '.join(self.inputs) or 'none'}",
+            )
+        known: dict[str, Any] = {**feeds, **self._constants}
+        wanted = list(dict.fromkeys(self.outputs if want is None else want))
+        for name in wanted:
+            if name in self._stored:
+                folder = str(self._path.parent) if self._path else ""
+                known[name] = numpy_helper.to_array(self._stored[name], folder)
+        computed = [name for name in wanted if name not in known]
+        if computed:
+            known |= zip(computed, self._compute(computed, feeds), strict=True)
+        for name in wanted:
+            if not isinstance(known[name], np.ndarray):
+                raise UnsupportedError(f"the value of '{name}' is not a tensor", self.name)
+        return {name: known[name] for name in wanted}
+
+    def _compute(self, names: list[str], feeds: Mapping[str, Array]) -> list[Any]:
+        extra = frozenset(names).difference(self.outputs)
+        produced = {name for node in self._model.graph.node for name in node.output}
+        if unknown := sorted(extra - produced):
+            raise UsageError(
+                f"the main graph has no tensor {', '.join(unknown)}",
+                self.name,
+                "tensors inside subgraphs cannot be fetched",
+            )
+        with _foreign_errors(self.name):
+            if self._session is None or self._session[0] != extra:
+                self._session = None  # Frees the old session before there is a new one.
+                self._session = (extra, self._open(extra))
+            session = self._session[1]
+            taken = {value.name for value in session.get_inputs()}
+            constants = {n: array for n, array in self._constants.items() if n in taken}
+            return session.run(names, {**feeds, **constants})
+
+    def _open(self, extra: frozenset[str]) -> Any:
+        ort: Any = import_module("onnxruntime")  # Late: slow, and most tools do without it.
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = self._thread_count
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        model: str | bytes = str(self._path)
+        if extra or not self._runs_file:
+            changed = onnx.ModelProto()
+            changed.CopyFrom(self._model)
+            changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(extra))
+            model = changed.SerializeToString()
+            folder = str(self._path.parent.resolve()) if self._path else ""
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", folder
+            )
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run_isolated(
+    model: Source,
+    feeds: Mapping[str, Array],
+    want: Iterable[str] | None = None,
+    overrides: Mapping[str, Array] | None = None,
+) -> dict[str, Array]:
+    """Do one `Reference.run` in a child process, because onnxruntime has crashed on odd models.
+
+    Raises:
+        FrontendError: The child died.
+        SpccError: As `Reference`.
+    """
+    source = model.SerializeToString() if isinstance(model, onnx.ModelProto) else model
+    names = None if want is None else list(want)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(_run, source, dict(feeds), names, dict(overrides or {})).result()
+        except BrokenProcessPool as error:
+            raise FrontendError(
+                "onnxruntime crashed on the model", hint="check its attributes and shapes"
+            ) from error
+
+
+def _run(
+    model: Source, feeds: dict[str, Array], want: list[str] | None, overrides: dict[str, Array]
+) -> dict[str, Array]:
+    return Reference(model, overrides).run(feeds, want)
+
+
+def _load(model: Source, where: str) -> onnx.ModelProto:
+    if isinstance(model, onnx.ModelProto):
+        return model
+    try:
+        raw = model if isinstance(model, bytes) else Path(model).read_bytes()
+        return onnx.load_model_from_string(raw)
+    except DecodeError as error:
+        raise FrontendError(f"this is not an ONNX model: {error}", where) from error
+
+
+@contextmanager
+def _foreign_errors(where: str) -> Generator[None]:
+    state: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names: dict[str, Any] = state.__dict__
+    foreign: tuple[type[Exception], ...] = tuple(
+        kind for kind in names.values() if isinstance(kind, type) and issubclass(kind, Exception)
+    )
+    try:
+        yield
+    except (*foreign, RuntimeError, ValueError, TypeError, EncodeError) as error:
+        raise FrontendError(f"onnxruntime cannot run the model: {error}", where) from error
