@@ -72,7 +72,7 @@ class NodeOp(IRDLOperation):
         cls,
         name: str,
         inputs: Sequence[SSAValue],
-        outputs: Mapping[str, Attribute],
+        outputs: Sequence[tuple[str, Attribute]],
         attributes: Mapping[str, Attribute] | None = None,
         **properties: Attribute,
     ) -> NodeOp:
@@ -81,21 +81,21 @@ class NodeOp(IRDLOperation):
         Args:
             name: The node's name.
             inputs: The operands.
-            outputs: The result types by ONNX tensor name.
+            outputs: ONNX tensor name and type of each result.
             attributes: The encoded ONNX attributes.
             properties: Further properties of a subclass.
         """
         op = cls.create(
             operands=inputs,
-            result_types=list(outputs.values()),
+            result_types=[kind for _, kind in outputs],
             properties={
                 "node_name": to_text(name),
-                "output_names": ArrayAttr([to_text(n) for n in outputs]),
+                "output_names": ArrayAttr([to_text(n) for n, _ in outputs]),
                 "attributes": DictionaryAttr(dict(sorted((attributes or {}).items()))),
                 **properties,
             },
         )
-        for result, tensor in zip(op.results, outputs, strict=True):
+        for result, (tensor, _) in zip(op.results, outputs, strict=True):
             hint_name(result, tensor)
         return op
 
