@@ -1,0 +1,287 @@
+"""Compare what the machine computed with the float reference, layer by layer.
+
+| tensor | agrees if |
+|---|---|
+| integers, booleans | all values are equal |
+| fixed point, 16 bits | SQNR >= 40 dB and errors <= 1/16 of the peak, or errors <= 4 LSB |
+| fixed point, 8 bits | SQNR >= 20 dB and errors <= 1/4 of the peak, or errors <= 2 LSB |
+| float (host operators) | as fixed point of `bits`, the LSB being 2^(1-bits) of the peak |
+
+SQNR is 10 log10(sum reference^2 / sum error^2), the peak the largest absolute reference value. The
+bound on single errors catches the wrong element that an average over a large tensor hides; the LSB
+bound carries tensors so small that an average means nothing (all zeros, a few steps of the scale).
+NaN agrees with NaN only; an infinity agrees with itself and, in fixed point, with the saturated
+value.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import inf, log10, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..isa.errors import MismatchError
+from ..isa.tables import LayerInfo, TensorInfo
+
+Array = npt.NDArray[Any]
+
+
+class Tolerance(NamedTuple):
+    """How far a tensor may be from its reference.
+
+    Args:
+        sqnr_db: Least signal to quantisation noise ratio.
+        outlier: Largest single error as a share of the largest reference value.
+        lsb: Largest error, in steps of the tensor's scale, that is accepted in any case.
+    """
+
+    sqnr_db: float
+    outlier: float
+    lsb: float
+
+
+TOLERANCES = {16: Tolerance(40.0, 1 / 16, 4.0), 8: Tolerance(20.0, 1 / 4, 2.0)}
+"""By the bits that values are quantised to."""
+EXACT = Tolerance(inf, 0.0, 0.0)
+"""Integers and booleans."""
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """How a tensor differs from its reference.
+
+    Args:
+        name: The layer or tensor.
+        max_abs: Largest absolute error; infinite if a NaN or infinity does not agree.
+        sqnr_db: Signal to noise ratio over the finite values; infinite without any error, and minus
+            infinite where the reference is all zeros and the machine's values are not.
+        index: Where the largest error is; None for an empty tensor.
+        actual: The machine's value there.
+        expected: The reference's value there.
+        passed: Whether the tensor agrees.
+        source: ONNX tensor name.
+        nodes: ONNX nodes that the layer computes.
+    """
+
+    name: str
+    max_abs: float
+    sqnr_db: float
+    index: tuple[int, ...] | None
+    actual: float
+    expected: float
+    passed: bool
+    source: str = ""
+    nodes: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """What differs, for an error message."""
+        place = "".join(f"[{i}]" for i in self.index or ())
+        return (
+            f"{self.source or self.name}{place} is {self.actual:.9g}, the reference has "
+            f"{self.expected:.9g}; largest error {self.max_abs:.3g}, SQNR {self.sqnr_db:.1f} dB"
+        )
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A tensor of the machine to be compared.
+
+    Args:
+        name: The layer's name.
+        actual: Its values: real ones, or the int16 of a fixed-point tensor.
+        source: ONNX name of the tensor.
+        frac: Fraction bits of a fixed-point tensor, else None.
+        bits: Bits its values are quantised to, or were on their way to a host operator.
+        nodes: ONNX nodes that the layer computes.
+    """
+
+    name: str
+    actual: Array
+    source: str
+    frac: int | None = None
+    bits: int = 16
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The comparison of all tensors, in layer order."""
+
+    layers: tuple[LayerError, ...]
+
+    @property
+    def first_failure(self) -> LayerError | None:
+        """The first tensor that differs, or None."""
+        return next((layer for layer in self.layers if not layer.passed), None)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all tensors agree."""
+        return self.first_failure is None
+
+    def raise_on_mismatch(self) -> None:
+        """Do nothing if all tensors agree.
+
+        Raises:
+            MismatchError: One differs; names the first one's layer, nodes, index and both values.
+        """
+        first = self.first_failure
+        if first is None:
+            return
+        failed = sum(not layer.passed for layer in self.layers)
+        nodes = f" (node {', '.join(repr(n) for n in first.nodes)})" if first.nodes else ""
+        raise MismatchError(
+            first.sentence(),
+            f"layer '{first.name}'{nodes}",
+            f"this is the first of {failed} that differ among {len(self.layers)} compared",
+        )
+
+
+def compare(
+    name: str,
+    actual: Array,
+    expected: Array,
+    frac: int | None = None,
+    *,
+    bits: int = 16,
+    tolerance: Tolerance | None = None,
+) -> LayerError:
+    """Compare a tensor with its reference.
+
+    Args:
+        name: The layer or tensor, for messages.
+        actual: The machine's values: real ones, or with `frac` the integers of fixed point.
+        expected: The reference's values, of the same shape.
+        frac: Fraction bits of fixed point; None: not a fixed-point tensor.
+        bits: 8 or 16, what the values are quantised to.
+        tolerance: Instead of the table's.
+
+    Raises:
+        MismatchError: The shapes differ.
+    """
+    if actual.shape != expected.shape:
+        raise MismatchError(
+            f"the shape is {list(actual.shape)}, the reference's {list(expected.shape)}", name
+        )
+    if tolerance is None:
+        is_exact = frac is None and expected.dtype.kind in "iub"
+        tolerance = EXACT if is_exact else TOLERANCES[bits]
+    if not expected.size:
+        return LayerError(name, 0.0, inf, None, nan, nan, True)
+    real, wanted = actual.astype(np.float64), expected.astype(np.float64)
+    if frac is not None and actual.dtype.kind in "iu":
+        real = np.ldexp(real, -frac)
+    errors = _errors(real, wanted, frac, bits)
+    if actual.dtype.kind in "iub" and expected.dtype.kind in "iub" and frac is None:
+        # 64-bit integers may differ in bits that a float does not have.
+        errors = np.maximum(errors, actual != expected)
+    finite = np.isfinite(wanted) & np.isfinite(real)
+    peak = float(np.abs(wanted[finite]).max(initial=0.0))
+    sqnr_db = _sqnr_db(wanted[finite], errors[finite])
+    worst = int(errors.argmax())
+    max_abs = float(errors.flat[worst])
+    step = 2.0**-frac if frac is not None else peak * 2.0 ** (1 - bits)
+    passed = max_abs <= tolerance.lsb * step or (
+        sqnr_db >= tolerance.sqnr_db and max_abs <= tolerance.outlier * peak
+    )
+    index = tuple(int(i) for i in np.unravel_index(worst, errors.shape))
+    return LayerError(
+        name, max_abs, sqnr_db, index, float(real.flat[worst]), float(wanted.flat[worst]), passed
+    )
+
+
+def check(taps: Iterable[Tap], reference: Mapping[str, Array]) -> CheckResult:
+    """Compare tensors of the machine with the reference's of the same ONNX name.
+
+    Args:
+        taps: In layer order.
+        reference: The reference's tensors by ONNX name (`Reference.run` with `want`).
+
+    Raises:
+        MismatchError: The shape of a tensor differs, or the reference lacks it.
+    """
+    return CheckResult(tuple(_check_tap(tap, reference) for tap in taps))
+
+
+def layer_taps(layers: Iterable[LayerInfo], values: Mapping[str, Array]) -> list[Tap]:
+    """The layers' outputs that a session kept (`InferenceSession.taps`), ready for `check`.
+
+    A tensor is held to the narrowest width of the fixed-point layers up to it.
+    """
+    taps: list[Tap] = []
+    bits = 16
+    for layer in layers:
+        if layer.output is None or layer.source not in values:
+            continue
+        if layer.output.frac is not None:
+            bits = min(bits, layer.output.bits)
+        actual = values[layer.source]
+        taps.append(
+            Tap(layer.name, actual, layer.source, layer.output.frac, bits, tuple(layer.nodes))
+        )
+    return taps
+
+
+def output_taps(
+    outputs: Iterable[TensorInfo], values: Mapping[str, Array], bits: int = 16
+) -> list[Tap]:
+    """The network's outputs by name, ready for `check`.
+
+    Args:
+        outputs: The program's table of outputs.
+        values: What the session returned, by name.
+        bits: Narrowest width of the network's fixed-point tensors.
+    """
+    return [
+        Tap(t.name, values[t.name], t.name, t.frac, bits if t.frac is None else min(bits, t.bits))
+        for t in outputs
+    ]
+
+
+def top1_agreement(actual: Array, expected: Array, axis: int = -1) -> float:
+    """Share of classifications (1.0 = all) whose best class is a best class of the reference."""
+    if not expected.size:
+        return 1.0
+    choice = np.expand_dims(actual.argmax(axis=axis), axis)
+    best = expected.max(axis=axis, keepdims=True)
+    return float((np.take_along_axis(expected, choice, axis=axis) == best).mean())
+
+
+def _check_tap(tap: Tap, reference: Mapping[str, Array]) -> LayerError:
+    if tap.source not in reference:
+        raise MismatchError(f"the reference has no tensor '{tap.source}'", f"layer '{tap.name}'")
+    found = compare(
+        f"layer '{tap.name}'", tap.actual, reference[tap.source], tap.frac, bits=tap.bits
+    )
+    return replace(found, name=tap.name, source=tap.source, nodes=tap.nodes)
+
+
+def _errors(
+    actual: npt.NDArray[np.float64], expected: npt.NDArray[np.float64], frac: int | None, bits: int
+) -> npt.NDArray[np.float64]:
+    """Absolute errors; infinite where a NaN or infinity does not agree."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.abs(actual - expected)
+    odd = ~(np.isfinite(actual) & np.isfinite(expected))
+    if odd.any():
+        agrees = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+        if frac is not None:
+            half = 1 << (bits - 1)
+            agrees |= np.isposinf(expected) & (actual == np.ldexp(float(half - 1), -frac))
+            agrees |= np.isneginf(expected) & (actual == np.ldexp(float(-half), -frac))
+        errors[odd] = np.where(agrees[odd], 0.0, inf)
+    return errors
+
+
+def _sqnr_db(expected: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]) -> float:
+    """Signal to noise ratio in dB; scaled first, so that squares neither over- nor underflow."""
+    peak, worst = float(np.abs(expected).max(initial=0)), float(np.abs(errors).max(initial=0))
+    if worst == 0:
+        return inf
+    if peak == 0:
+        return -inf
+    signal = peak * float(np.sqrt(np.square(expected / peak).sum()))
+    noise = worst * float(np.sqrt(np.square(errors / worst).sum()))
+    return 20 * (log10(signal) - log10(noise))
