@@ -385,3 +385,17 @@ def layer_properties(
 def residual_of(op: Operation) -> SSAValue | None:
     """The residual operand of an op's epilogue, if it has one."""
     return getattr(op, "residual", None)
+
+
+_EPILOGUE = ("nodes", "tensor", "clip", "operandSegmentSizes")
+
+
+def merged_properties(first: Operation, second: Operation) -> dict[str, Attribute]:
+    """The first op's properties, standing for the nodes of both and producing the second's tensor."""
+    assert isinstance(first, LayerOp) and isinstance(second, LayerOp)
+    kept = {key: value for key, value in first.properties.items() if key not in _EPILOGUE}
+    nodes = ArrayAttr([*first.nodes.data, *second.nodes.data])
+    low = max(first.clip_range()[0], second.clip_range()[0])
+    high = max(min(first.clip_range()[1], second.clip_range()[1]), low)
+    clip = {"clip": bounds(low, high)} if (low, high) != (-float("inf"), float("inf")) else {}
+    return kept | {"nodes": nodes, "tensor": second.tensor} | clip

@@ -21,7 +21,7 @@ _KEYWORDS = ("wait", "signal")
 class InstructionOp(IRDLOperation):
     """One machine instruction; `layer` is the index of the layer it works for, none for the frame."""
 
-    instruction: ClassVar[type[Instruction]]
+    INSTRUCTION: ClassVar[type[Instruction]]
     wait = opt_prop_def(DenseArrayBase)
     signal = opt_prop_def(DenseArrayBase)
     layer = opt_prop_def(IntegerAttr)
@@ -43,9 +43,9 @@ class InstructionOp(IRDLOperation):
         """The instruction of the op."""
         values = {
             name: cast(IntegerAttr, self.properties[name]).value.data
-            for name in self.instruction.fields
+            for name in self.INSTRUCTION.fields
         }
-        return self.instruction(**values, **self.semaphores())
+        return self.INSTRUCTION(**values, **self.semaphores())
 
     def semaphores(self) -> dict[str, tuple[int, ...]]:
         """The semaphores to wait on and to signal."""
@@ -76,7 +76,7 @@ class InstructionOp(IRDLOperation):
 
     def print(self, printer: Printer) -> None:
         """Print as `name field=value ... wait(1, 2) signal(3) layer(0)`."""
-        parts = [f"{n}={cast(IntegerAttr, self.properties[n]).value.data}" for n in self.instruction.fields]
+        parts = [f"{n}={cast(IntegerAttr, self.properties[n]).value.data}" for n in self.INSTRUCTION.fields]
         for keyword, numbers in self.semaphores().items():
             parts.append(f"{keyword}({', '.join(map(str, numbers))})")
         if self.layer is not None:
@@ -87,7 +87,7 @@ class InstructionOp(IRDLOperation):
     def parse(cls, parser: Parser) -> InstructionOp:
         """Parse what `print` writes."""
         properties: dict[str, Attribute] = {}
-        for name in cls.instruction.fields:
+        for name in cls.INSTRUCTION.fields:
             parser.parse_keyword(name)
             parser.parse_punctuation("=")
             properties[name] = IntegerAttr(parser.parse_integer(allow_boolean=False), i64)
@@ -104,15 +104,19 @@ class InstructionOp(IRDLOperation):
 
 
 def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp]:
-    members: dict[str, Any] = {name: prop_def(IntegerAttr) for name in instruction.fields}
+    # The properties have the fields' names; the accessors a prefix, for fields such as `len` or `R`.
+    members: dict[str, Any] = {
+        f"field_{name}": prop_def(IntegerAttr, prop_name=name) for name in instruction.fields
+    }
     members |= {
         "name": f"{dialect}.{instruction.mnemonic}",
-        "instruction": instruction,
         "__doc__": instruction.__doc__,
         "__module__": __name__,
     }
     op = type(f"{instruction.__name__}Op", (InstructionOp,), members)
-    return cast(type[InstructionOp], irdl_op_definition(op))
+    made = cast(type[InstructionOp], irdl_op_definition(op))
+    made.INSTRUCTION = instruction  # not a member: irdl_op_definition takes only IR definitions
+    return made
 
 
 @cache

@@ -1,0 +1,190 @@
+"""Float values of every tensor of a sparse_tensor module, layer by layer through onnxruntime.
+
+Calibration needs the activations of the module as it is now: pruned, folded and fused. Each layer runs as a
+one-node model whose weights are inputs, so that no large model is ever serialised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, SSAValue
+
+from ...isa.errors import PassError
+from ..dialects.sparse_tensor import (
+    AffineOp,
+    ConcatOp,
+    Conv2dOp,
+    ElementwiseOp,
+    HostCallOp,
+    LayerOp,
+    MatmulOp,
+    PoolOp,
+    RequantizeOp,
+    ReshapeOp,
+    WeightOp,
+    encoding_of,
+    residual_of,
+    shape_of,
+)
+from ..weights import WeightStore
+from .fixed_point import from_fixed, to_fixed
+
+Array = npt.NDArray[Any]
+
+
+def evaluate(
+    main: FuncOp, store: WeightStore, feeds: Mapping[str, Array], input_names: tuple[str, ...]
+) -> Iterator[tuple[Operation | None, dict[SSAValue, Array]]]:
+    """Run the network once.
+
+    Args:
+        main: The network.
+        store: Its weights.
+        feeds: Input arrays by ONNX name.
+        input_names: The ONNX names of the function's arguments.
+
+    Yields:
+        After the inputs (None) and after each op, the values known so far. A value is dropped after its
+        last use; results of ops whose type is already fixed point carry that rounding.
+    """
+    values: dict[SSAValue, Array] = {}
+    for argument, name in zip(main.body.block.args, input_names, strict=True):
+        values[argument] = _rounded(argument, feeds[name])
+    yield None, values
+    last_use = {
+        value: op for op in main.body.block.ops for value in op.operands
+    }  # ops in order: the last one wins
+    for op in main.body.block.ops:
+        if isinstance(op, ReturnOp):
+            return
+        for result, array in zip(op.results, _run(op, values, store), strict=True):
+            values[result] = _rounded(result, array)
+        yield op, values
+        for value in set(op.operands):
+            if last_use[value] is op:
+                del values[value]
+
+
+def weight_values(value: SSAValue, store: WeightStore) -> Array:
+    """The real values of a weight op's result, float32 if it is fixed point."""
+    weight = value.owner
+    assert isinstance(weight, WeightOp)
+    array, encoding = store[weight.key.data], encoding_of(value)
+    return array if encoding is None else from_fixed(array, encoding.frac.value.data)
+
+
+def _rounded(value: SSAValue, array: Array) -> Array:
+    encoding = encoding_of(value)
+    if encoding is None:
+        return array
+    frac, bits = encoding.frac.value.data, encoding.bits.value.data
+    return from_fixed(to_fixed(array, frac, bits), frac)
+
+
+def _run(op: Operation, values: Mapping[SSAValue, Array], store: WeightStore) -> list[Array]:
+    match op:
+        case WeightOp():
+            return [weight_values(op.result, store)]
+        case HostCallOp():
+            return run_model(store[op.fragment.data].tobytes(), [values[v] for v in op.inputs], op.label)
+        case ConcatOp():
+            return [np.concatenate([values[v] for v in op.inputs], axis=1)]
+        case ReshapeOp():
+            return [values[op.input].reshape(shape_of(op.result))]
+        case LayerOp():
+            return [_epilogue(op, _layer(op, values), values)]
+        case _:
+            raise PassError(f"{op.name} cannot be evaluated", "calibration")
+
+
+def _layer(op: LayerOp, values: Mapping[SSAValue, Array]) -> Array:
+    match op:
+        case MatmulOp():
+            y = values[op.input] @ values[op.weight].T
+            return y + values[op.bias] if op.bias else y
+        case AffineOp():
+            x = values[op.input]
+            column = (-1, *[1] * (x.ndim - 2))
+            return x * values[op.scale].reshape(column) + values[op.shift].reshape(column)
+        case ElementwiseOp() | RequantizeOp():
+            return values[op.input]
+        case Conv2dOp():
+            inputs = [values[op.input], values[op.weight]]
+            return run_model(_conv_model(op), [*inputs, *([values[op.bias]] if op.bias else [])], op.label)[0]
+        case PoolOp():
+            return run_model(_pool_model(op), [values[op.input]], op.label)[0]
+        case _:
+            raise PassError(f"{op.name} cannot be evaluated", op.label)
+
+
+def _epilogue(op: LayerOp, y: Array, values: Mapping[SSAValue, Array]) -> Array:
+    residual = residual_of(op)
+    if residual is not None:
+        y = y + values[residual]
+    low, high = op.clip_range()
+    return np.clip(y, low, high) if (low, high) != (-np.inf, np.inf) else y
+
+
+def _conv_model(op: Conv2dOp) -> bytes:
+    names = ["x", "w", "b"] if op.bias else ["x", "w"]
+    node = helper.make_node(
+        "Conv",
+        names,
+        ["y"],
+        strides=op.strides.get_values(),
+        pads=op.pads.get_values(),
+        dilations=op.dilations.get_values(),
+        group=op.groups.value.data,
+    )
+    operands = [op.input, op.weight, *([op.bias] if op.bias else [])]
+    return _model(node, dict(zip(names, map(shape_of, operands), strict=True)))
+
+
+def _pool_model(op: PoolOp) -> bytes:
+    attributes: dict[str, Any] = {
+        "kernel_shape": op.kernel.get_values(),
+        "strides": op.strides.get_values(),
+        "pads": op.pads.get_values(),
+        "dilations": op.dilations.get_values(),
+    }
+    if op.kind.data == "average":
+        attributes["count_include_pad"] = int(op.include_pad.value.data)
+    kind = {"max": "MaxPool", "average": "AveragePool"}[op.kind.data]
+    node = helper.make_node(kind, ["x"], ["y"], **attributes)
+    return _model(node, {"x": shape_of(op.input)})
+
+
+def _model(node: onnx.NodeProto, inputs: Mapping[str, tuple[int, ...]]) -> bytes:
+    graph = helper.make_graph(
+        [node],
+        "layer",
+        [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in inputs.items()],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+    )
+    opset = helper.make_opsetid("", 21)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=10).SerializeToString()
+
+
+def run_model(model: bytes, inputs: list[Array], label: str) -> list[Array]:
+    """Run a small model on onnxruntime with positional inputs.
+
+    Raises:
+        PassError: onnxruntime refuses it.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        names = [i.name for i in session.get_inputs()]
+        return cast(list[Array], session.run(None, dict(zip(names, inputs, strict=True))))
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise PassError(f"onnxruntime cannot run it: {error}", label) from error

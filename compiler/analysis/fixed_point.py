@@ -1,0 +1,117 @@
+"""Fixed-point arithmetic of the compiler: scales, integers, and exact bounds on sums of products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor, frexp
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int16]
+
+_BLOCK_ELEMENTS = 1 << 23  # im2col elements per matrix product: 64 MB of float64
+
+
+def best_frac(largest: float, bits: int = 16) -> int:
+    """Most fraction bits with which `largest` still fits a signed integer of `bits` bits.
+
+    0 for an all-zero tensor. The scale is a power of two: value = integer * 2^-frac.
+    """
+    if largest == 0:
+        return 0
+    limit = (1 << (bits - 1)) - 1
+    frac = bits - 1 - frexp(largest)[1]
+    return frac if floor(largest * 2.0**frac + 0.5) <= limit else frac - 1
+
+
+def to_fixed(values: npt.NDArray[np.generic], frac: int, bits: int = 16) -> Ints:
+    """Round to the nearest integer (half to even) at `frac` fraction bits and saturate to `bits`."""
+    limit = 1 << (bits - 1)
+    scaled = values * np.float32(2.0**frac) if values.dtype == np.float32 else values * 2.0**frac
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -limit, limit - 1, out=scaled)
+    return scaled.astype(np.int16)
+
+
+def from_fixed(values: npt.NDArray[np.integer], frac: int) -> npt.NDArray[np.float32]:
+    """The real values of fixed-point integers."""
+    return np.ldexp(values.astype(np.float32), -frac)
+
+
+def product_shift(largest_sum: int, accumulator_bits: int) -> int:
+    """Smallest s <= 15 with largest_sum < 2^(accumulator_bits - 2 + s) (SPOTS sheet 6.4)."""
+    for shift in range(16):
+        if largest_sum < 1 << (accumulator_bits - 2 + shift):
+            return shift
+    return 15
+
+
+def largest_conv_sum(
+    x: Ints,
+    weights: Ints,
+    groups: int,
+    strides: tuple[int, int],
+    pads: tuple[int, int, int, int],
+    dilations: tuple[int, int],
+) -> int:
+    """Largest magnitude of an exact sum of products of a convolution.
+
+    Exact: products are below 2^30 and a sum has fewer than 2^23 of them, so float64 holds every partial
+    sum and the matrix product can be BLAS's.
+
+    Args:
+        x: [N, C, H, W].
+        weights: [K, C/groups, R, S].
+        groups: Convolution groups.
+        strides: Vertical, horizontal.
+        pads: Top, left, bottom, right.
+        dilations: Vertical, horizontal.
+    """
+    K, Cg = weights.shape[:2]
+    kernels = weights.reshape(groups, K // groups, -1).astype(np.float64)
+    alive = [np.flatnonzero(kernels[g].any(axis=0)) for g in range(groups)]
+    if groups == 1:  # leave out the zero columns: with structured pruning most of them
+        kernels = kernels[:, :, alive[0]]
+    largest = 0.0
+    for columns in _im2col_blocks(x, weights.shape[2:], strides, pads, dilations, Cg * groups):
+        patches = columns.reshape(groups, -1, columns.shape[-1])
+        if groups == 1:
+            patches = patches[:, alive[0]]
+        sums = np.matmul(kernels, patches.astype(np.float64))
+        largest = max(largest, float(np.abs(sums).max(initial=0.0)))
+    return int(largest)
+
+
+def _im2col_blocks(
+    x: Ints,
+    kernel: tuple[int, ...],
+    strides: tuple[int, int],
+    pads: tuple[int, int, int, int],
+    dilations: tuple[int, int],
+    channels: int,
+) -> Iterator[Ints]:
+    """Yield patch matrices [C*R*S, positions] of some output rows at a time."""
+    top, left, bottom, right = pads
+    span = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    for image in x:
+        padded = np.pad(image, ((0, 0), (top, bottom), (left, right)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))
+        windows = windows[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
+        width = channels * kernel[0] * kernel[1] * windows.shape[2]
+        rows = max(1, _BLOCK_ELEMENTS // max(1, width))
+        for low in range(0, windows.shape[1], rows):
+            block = windows[:, low : low + rows].transpose(0, 3, 4, 1, 2)
+            yield block.reshape(channels * kernel[0] * kernel[1], -1)
+
+
+def largest_matmul_sum(x: Ints, weights: Ints) -> int:
+    """Largest magnitude of an exact sum of products of x [M, C] with weights [K, C]."""
+    activations = np.ascontiguousarray(x.T, dtype=np.float64)
+    rows = max(1, _BLOCK_ELEMENTS // max(1, weights.shape[1]))
+    largest = 0.0
+    for low in range(0, weights.shape[0], rows):
+        sums = weights[low : low + rows].astype(np.float64) @ activations
+        largest = max(largest, float(np.abs(sums).max(initial=0.0)))
+    return int(largest)

@@ -1,0 +1,83 @@
+"""The PPU epilogue of a layer and the elementwise layers that need nothing else."""
+
+from __future__ import annotations
+
+from math import inf, prod
+
+from xdsl.ir import SSAValue
+
+from ...isa.errors import UnsupportedError
+from ..dialects.sparse_tensor import ElementwiseOp, LayerOp, encoding_of, residual_of, shape_of
+from ..layout import view_of
+from .schedule import Epilogue, Plane, Schedule
+
+_SHIFT_LIMIT = 63
+
+
+def frac_of(value: SSAValue) -> int:
+    """Fraction bits of a fixed-point value."""
+    encoding = encoding_of(value)
+    assert encoding is not None
+    return encoding.frac.value.data
+
+
+def epilogue_of(op: LayerOp, source_frac: int, *, bias: bool = False, staged: bool = False) -> Epilogue:
+    """The arithmetic that brings a layer's sums to its result's scale and range.
+
+    Raises:
+        UnsupportedError: The scales differ by more than 63 bits.
+    """
+    result = op.results[0]
+    encoding = encoding_of(result)
+    assert encoding is not None
+    frac, bits = encoding.frac.value.data, encoding.bits.value.data
+    low, high = op.clip_range()
+    limit = 1 << (bits - 1)
+    residual = residual_of(op)
+    shift = source_frac - frac
+    residual_shift = None if residual is None else frac_of(residual) - frac
+    if abs(shift) > _SHIFT_LIMIT or abs(residual_shift or 0) > _SHIFT_LIMIT:
+        raise UnsupportedError(
+            f"the scales of operand and result differ by 2^{shift}, more than 2^{_SHIFT_LIMIT}",
+            op.label,
+            "check the model for weights or biases of extreme size",
+        )
+    return Epilogue(
+        shift=shift,
+        lo=_bound(low, frac, limit),
+        hi=_bound(high, frac, limit),
+        residual_shift=residual_shift,
+        bias=bias,
+        staged=staged,
+    )
+
+
+def _bound(value: float, frac: int, limit: int) -> int:
+    if value in (inf, -inf):
+        return limit - 1 if value > 0 else -limit
+    return max(-limit, min(limit - 1, round(value * 2.0**frac)))
+
+
+def image_plane(value: SSAValue, image: int, position: int = 0) -> Plane:
+    """Channels and positions of one image of an [N, C, ...] tensor, from a position on."""
+    view = view_of(value)
+    base = view.offset + image * view.strides[0] + 2 * position
+    inner = prod(shape_of(value)[2:])
+    return Plane(base, 2 * inner)
+
+
+def lower_elementwise(schedule: Schedule, op: ElementwiseOp) -> None:
+    """Append an elementwise layer: image by image through pbuf and the PPU."""
+    shape = shape_of(op.result)
+    epilogue = epilogue_of(op, frac_of(op.input), staged=True)
+    images, per_image = (shape[0], prod(shape[1:])) if shape else (1, 1)
+    for image in range(images):
+        output, source = (_flat_plane(v, image) for v in (op.result, op.input))
+        residual = None if op.residual is None else _flat_plane(op.residual, image)
+        schedule.finish(epilogue, 1, per_image, output, staged=source, residual=residual)
+
+
+def _flat_plane(value: SSAValue, image: int) -> Plane:
+    view = view_of(value)
+    stride = view.strides[0] if view.strides else 0
+    return Plane(view.offset + image * stride, 0)

@@ -1,0 +1,183 @@
+"""A growing list of instructions for one network, and the moves every target needs: DMA and PPU epilogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...isa.base import BaseSpec, Dim, Ld, Pgeo, Ppu, St
+from ...isa.encoding import Instruction, InstructionSet
+from ..dialects.target import InstructionOp, instruction_ops
+
+LD, ST = 0, 1
+
+Dims = tuple[tuple[int, int], ...]
+"""Up to two (count, stride in bytes) pairs, inner first."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Where values of a [channel][position] block lie in DRAM.
+
+    Args:
+        base: Byte address of channel 0, position 0.
+        channel_stride: Bytes between channels.
+        position_stride: Bytes between positions.
+    """
+
+    base: int
+    channel_stride: int
+    position_stride: int = 2
+
+    def runs(self, channel: int, position: int, chans: int, length: int) -> tuple[int, int, Dims]:
+        """First address, run length in bytes, and dims of a sub-block, in as few runs as possible."""
+        base = self.base + channel * self.channel_stride + position * self.position_stride
+        inner, outer = (length, self.position_stride), (chans, self.channel_stride)
+        run, dims = 2, []
+        for count, stride in (inner, outer):
+            if count == 1:
+                continue
+            if stride == run and not dims:
+                run *= count
+            else:
+                dims.append((count, stride))
+        return base, run, tuple(dims)
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """How the PPU finishes a layer; see the `pgeo` instruction for the arithmetic.
+
+    Args:
+        shift: Right shift of the source.
+        lo: Lower clip bound.
+        hi: Upper clip bound.
+        residual_shift: Right shift of the residual, None without one.
+        bias: Whether a bias per channel is added.
+        staged: Whether the source is 16-bit values in pbuf instead of sums.
+    """
+
+    shift: int
+    lo: int
+    hi: int
+    residual_shift: int | None = None
+    bias: bool = False
+    staged: bool = False
+
+
+@dataclass
+class Schedule:
+    """Instructions in program order, each with its layer; configuration is written only when it changes."""
+
+    isa: InstructionSet
+    spec: BaseSpec
+    ops: list[InstructionOp] = field(default_factory=list[InstructionOp])
+    layer: int | None = None
+    registers: dict[Any, Instruction] = field(default_factory=dict[Any, Instruction])
+    _half: int = 0
+
+    def __post_init__(self) -> None:
+        self._op_of = instruction_ops(self.isa)
+
+    def emit(self, instruction: Instruction) -> None:
+        """Append an instruction; a configuration that stands already is left out."""
+        if instruction.is_config:
+            if self.registers.get(instruction.register) == instruction:
+                return
+            self.registers[instruction.register] = instruction
+        self.ops.append(self._op_of[type(instruction)].of(instruction, self.layer))
+
+    def memory(self, name: str) -> int:
+        """The index of an SRAM in the instruction set's table."""
+        return self.isa.symbols["memories"].index(name)
+
+    def load(self, memory: str, addr: int, dram: int, run: int, dims: Dims = ()) -> None:
+        """Load runs of DRAM bytes into consecutive SRAM bytes."""
+        if run:
+            self._dims(LD, dims)
+            self.emit(Ld(mem=self.memory(memory), addr=addr, dram=dram, bytes=run))
+
+    def store(self, memory: str, addr: int, dram: int, run: int, dims: Dims = ()) -> None:
+        """Store consecutive SRAM bytes as runs in DRAM."""
+        if run:
+            self._dims(ST, dims)
+            self.emit(St(mem=self.memory(memory), addr=addr, dram=dram, bytes=run))
+
+    def _dims(self, channel: int, dims: Dims) -> None:
+        for level in (0, 1):
+            wanted = dims[level] if level < len(dims) else None
+            key = (Dim, channel, level)
+            if wanted is None:
+                standing = self.registers.get(key)
+                if standing is None or standing.values()["count"] == 1:
+                    continue  # both levels are 1 at start
+                wanted = (1, 0)
+            self.emit(Dim(channel=channel, level=level, count=wanted[0], stride=wanted[1]))
+
+    def finish(
+        self,
+        epilogue: Epilogue,
+        chans: int,
+        length: int,
+        output: Plane,
+        *,
+        source: int = 0,
+        bias: int = 0,
+        residual: Plane | None = None,
+        staged: Plane | None = None,
+    ) -> None:
+        """Run a block [chans][length] through the PPU and store it, a half of pbuf at a time.
+
+        Args:
+            epilogue: The arithmetic.
+            chans: Channels.
+            length: Values per channel.
+            output: Where the results go.
+            source: First accumulator word.
+            bias: First bbuf word.
+            residual: Where the residual operand lies.
+            staged: Where the source lies if it is not in the accumulators.
+        """
+        self.emit(
+            Pgeo(
+                shift=epilogue.shift,
+                rshift=epilogue.residual_shift or 0,
+                lo=epilogue.lo,
+                hi=epilogue.hi,
+                staged=int(epilogue.staged),
+                residual=int(residual is not None),
+                bias=int(epilogue.bias),
+            )
+        )
+        half_words = self.spec.PCAP // 4
+        both = staged is not None and residual is not None
+        room = half_words // 2 if both else half_words
+        for c, p, cn, pn in _pieces(chans, length, room):
+            target = self._half * half_words
+            first = target + room if both else target
+            self._half ^= 1
+            if residual is not None:
+                self._stage(target, residual, c, p, cn, pn)
+            if staged is not None:
+                self._stage(first, staged, c, p, cn, pn)
+            src = first if staged is not None else source + c * length + p
+            self.emit(Ppu(src=src, dst=target, chans=cn, len=pn, bias=bias + c if epilogue.bias else 0))
+            dram, run, dims = output.runs(c, p, cn, pn)
+            self.store("pbuf", 2 * target, dram, run, dims)
+
+    def _stage(self, word: int, plane: Plane, c: int, p: int, cn: int, pn: int) -> None:
+        dram, run, dims = plane.runs(c, p, cn, pn)
+        self.load("pbuf", 2 * word, dram, run, dims)
+
+
+def _pieces(chans: int, length: int, room: int) -> Iterator[tuple[int, int, int, int]]:
+    """Cut [chans][length] into (channel, position, channels, positions) blocks of at most `room` values."""
+    if length <= room:
+        step = max(1, room // max(1, length))
+        for c in range(0, chans, step):
+            yield c, 0, min(step, chans - c), length
+        return
+    for c in range(chans):
+        for p in range(0, length, room):
+            yield c, p, 1, min(room, length - p)

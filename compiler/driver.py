@@ -1,0 +1,294 @@
+"""compile_model(): the whole way from an ONNX file, or from any IR dump, to a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.ir import Attribute
+from xdsl.parser import Parser
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+
+from ..isa.base import BaseSpec
+from ..isa.errors import PassError, UnsupportedError
+from ..isa.files import replacing
+from ..isa.program import Program
+from .backend.emit import emit
+from .context import CompilerContext, attach_target, main_of, target_of
+from .dialects import all_dialects
+from .dialects.program import to_attribute
+from .dialects.sparse_tensor import HostCallOp, WeightOp
+from .dialects.target import make_dialect
+from .passes import all_passes
+from .targets.base import TargetCompiler
+from .weights import WEIGHTS_ATTRIBUTE, WeightStore, load_for_module
+
+Array = npt.NDArray[Any]
+Dump = Callable[[int, str, ModuleOp, WeightStore], None]
+"""Called with (stage number, pass name, module, store) after the import and after every pass."""
+
+CONVERSION = "convert-onnx-to-sparse-tensor"
+PIPELINE_KEY, STAGE_KEY, INFO_KEY = "spcc.pipeline", "spcc.stage", "spcc.info"
+"""Module attributes: all passes, how many ran, and the program's info; what a resumed dump continues from."""
+
+
+@dataclass(frozen=True)
+class Prune:
+    """A pruning request, `SCHEME=AMOUNT` on the command line."""
+
+    scheme: str
+    amount: float
+
+
+@dataclass
+class Compiled:
+    """What compile_model returns.
+
+    Args:
+        program: The program.
+        pass_seconds: Time of each pass, and of `import` and `emit`.
+        pruned: Pruned arrays by ONNX initializer name, in the initializer's own layout.
+        host_calls: (node, operator, reason) of everything the target does not run.
+        warnings: Sentences for the user.
+    """
+
+    program: Program
+    pass_seconds: dict[str, float] = field(default_factory=dict[str, float])
+    pruned: dict[str, Array] = field(default_factory=dict[str, Array])
+    host_calls: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    warnings: list[str] = field(default_factory=list[str])
+
+
+def new_context(find_compiler: Callable[[str], TargetCompiler], *targets: TargetCompiler) -> CompilerContext:
+    """A context that knows all our dialects, and those of some targets."""
+    ctx = CompilerContext(find_compiler=find_compiler)
+    for name, load in all_dialects().items():
+        ctx.register_dialect(name, load)
+    for target in targets:
+        ctx.register_dialect(target.name, lambda target=target: make_dialect(target.isa))
+    return ctx
+
+
+def pipeline_text(target: TargetCompiler, prune: Prune | None, block: int = 8) -> str:
+    """The passes of a compilation in spcc-opt's syntax."""
+    steps = [CONVERSION]
+    if prune is not None:
+        steps.append(f"prune-weights{{scheme={prune.scheme} amount={prune.amount} block={block}}}")
+    return ",".join([*steps, target.pipeline])
+
+
+def attach_calibration(
+    module: ModuleOp, store: WeightStore, runs: list[Mapping[str, Array]], names: tuple[str, ...]
+) -> None:
+    """Put the calibration inputs into the store and their keys into the module."""
+    keys = [
+        [store.add(store.fresh_key(f"calibration.{i}", name), run[name]) for name in names]
+        for i, run in enumerate(runs)
+    ]
+    module.attributes["spcc.calibration"] = to_attribute(keys)
+
+
+@dataclass
+class Compilation:
+    """One module on its way through the passes."""
+
+    ctx: CompilerContext
+    module: ModuleOp
+    dump: Dump | None = None
+    fail_on_host: bool = False
+    keep_pruned: bool = True
+    result: dict[str, Any] = field(default_factory=dict[str, Any])
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    def start(self, target: TargetCompiler, spec: BaseSpec, pipeline: str, info: Mapping[str, str]) -> None:
+        """Write into the module everything that a later resume needs."""
+        attach_target(self.module, target.name, spec)
+        self.module.attributes[PIPELINE_KEY] = StringAttr(pipeline)
+        self.module.attributes[INFO_KEY] = to_attribute(dict(info))
+        self._reached(0, "import")
+
+    def run(self) -> Compiled:
+        """Run the passes that are left, then emit.
+
+        Raises:
+            PassError: A pass left invalid IR, or the module does not say what to run.
+            UnsupportedError: With `fail_on_host`, something is left to the host.
+        """
+        attributes = self.module.attributes
+        text, stage = attributes.get(PIPELINE_KEY), attributes.get(STAGE_KEY)
+        if not isinstance(text, StringAttr) or stage is None:
+            raise PassError(
+                f"the module does not say which passes are left ({PIPELINE_KEY}, {STAGE_KEY})",
+                "module",
+                "resume from a file that --dump-ir wrote",
+            )
+        passes = parse_pipeline(text.data).passes
+        done = cast(Any, stage).value.data
+        for number, step in enumerate(passes[done:], start=done + 1):
+            self._apply(number, step)
+        return self._emit()
+
+    def _apply(self, number: int, step: ModulePass) -> None:
+        started = perf_counter()
+        step.apply(self.ctx, self.module)
+        try:
+            self.module.verify()
+        except (VerifyException, DiagnosticException) as error:
+            raise PassError(f"the pass left invalid IR: {error}", step.name, "a bug of spcc") from error
+        self.seconds[step.name] = perf_counter() - started
+        self._after(step.name)
+        self._reached(number, step.name)
+
+    def _after(self, name: str) -> None:
+        if name == CONVERSION:
+            self.result["host_calls"] = host_calls(self.module)
+            if self.fail_on_host and self.result["host_calls"]:
+                lines = [f"node '{n}' ({op}): {why}" for n, op, why in self.result["host_calls"]]
+                raise UnsupportedError(
+                    f"{len(lines)} nodes would run on the host\n  " + "\n  ".join(lines),
+                    hint="leave out --fail-on-host to let onnxruntime run them",
+                )
+        if name == "prune-weights" and self.keep_pruned:
+            self.result["pruned"] = pruned_sources(self.module, self.ctx.store)
+
+    def _reached(self, number: int, name: str) -> None:
+        self.module.attributes[STAGE_KEY] = to_attribute(number)
+        if self.dump is not None:
+            self.dump(number, name, self.module, self.ctx.store)
+        else:
+            self.ctx.store.retain(used_keys(self.module, self.ctx.store))
+
+    def _emit(self) -> Compiled:
+        started = perf_counter()
+        target, spec = target_of(self.ctx, self.module)
+        from .dialects.program import from_attribute
+
+        info = from_attribute(self.module.attributes[INFO_KEY])
+        config = cast("dict[str, Any]", msgspec.to_builtins(spec))
+        program = emit(self.module, self.ctx.store, target.isa, config, info)
+        self.seconds["emit"] = perf_counter() - started
+        return Compiled(program, self.seconds, **self.result)
+
+
+def parse_pipeline(text: str) -> PassPipeline:
+    """Parse a pipeline in spcc-opt's syntax.
+
+    Raises:
+        PassError: An unknown pass or option.
+    """
+    from xdsl.utils.arg_spec import ArgSpecParseError
+
+    try:
+        return PassPipeline.parse_spec(all_passes(), text)
+    except (ValueError, TypeError, ArgSpecParseError) as error:
+        raise PassError(f"{error}", f"pipeline '{text}'", "spcc-opt --help lists the passes") from error
+
+
+def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
+    """The keys of the store that a module names."""
+    found: set[str] = set()
+
+    def visit(attribute: Attribute) -> None:
+        match attribute:
+            case StringAttr():
+                if attribute.data in store:
+                    found.add(attribute.data)
+            case ArrayAttr():
+                for item in cast("ArrayAttr[Attribute]", attribute):
+                    visit(item)
+            case _:
+                data = getattr(attribute, "data", None)
+                for item in data.values() if isinstance(data, Mapping) else ():
+                    visit(item)
+                key = getattr(attribute, "key", None)
+                if isinstance(key, StringAttr):
+                    visit(key)
+
+    for op in module.walk():
+        for attribute in (*op.properties.values(), *op.attributes.values()):
+            visit(attribute)
+    return found
+
+
+def host_calls(module: ModuleOp) -> list[tuple[str, str, str]]:
+    """(node, operator, reason) of every host call, in order."""
+    return [
+        (op.nodes.data[0].data, op.op_type.data, op.reason.data)
+        for op in main_of(module).body.block.ops
+        if isinstance(op, HostCallOp)
+    ]
+
+
+def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
+    """The pruned weights under their initializer's name and in its layout."""
+    pruned: dict[str, Array] = {}
+    for op in main_of(module).body.block.ops:
+        if isinstance(op, WeightOp) and op.source is not None and op.source.data != op.key.data:
+            array = store[op.key.data]
+            pruned[op.source.data] = array.T if op.transposed is not None else array
+    return pruned
+
+
+@dataclass
+class DumpFolder:
+    """Writes one `.mlir` per pass and, at the end, one weights.npz for all of them (arrays never change)."""
+
+    folder: Path
+    store: WeightStore | None = None
+
+    def __call__(self, number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
+        """Write a stage."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.store = store
+        module.attributes[WEIGHTS_ATTRIBUTE] = StringAttr("weights.npz")
+        with replacing(self.folder / f"{number:02d}-{name}.mlir") as temporary:
+            temporary.write_text(str(module) + "\n", encoding="utf-8")
+
+    def close(self) -> None:
+        """Write the weights that the stages name."""
+        if self.store is not None:
+            self.store.save(self.folder / "weights.npz")
+
+
+def read_module(path: Path, ctx: CompilerContext) -> ModuleOp:
+    """Read an IR file and the weights it names into a context.
+
+    Raises:
+        PassError: The text does not parse or verify.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PassError(f"cannot be read: {error.strerror}", str(path)) from error
+    except UnicodeDecodeError as error:
+        raise PassError("is not a text file", str(path)) from error
+    try:
+        module = Parser(ctx, text, name=str(path)).parse_module()
+        module.verify()
+    except (ParseError, VerifyException, DiagnosticException) as error:
+        raise PassError(f"does not parse: {error}", str(path)) from error
+    ctx.store = load_for_module(module, path)
+    return module
+
+
+def seeded_feeds(shapes: Mapping[str, tuple[tuple[int, ...], str]], seed: int) -> dict[str, Array]:
+    """Seeded inputs by (shape, dtype): normal values for floats, small integers otherwise."""
+    rng = np.random.default_rng(seed)
+    feeds: dict[str, Array] = {}
+    for name, (shape, dtype) in shapes.items():
+        kind = np.dtype(dtype)
+        if kind.kind == "f":
+            feeds[name] = rng.standard_normal(shape).astype(kind)
+        elif kind.kind == "b":
+            feeds[name] = rng.integers(0, 2, shape).astype(kind)
+        else:
+            feeds[name] = rng.integers(0, 8, shape).astype(kind)
+    return feeds

@@ -1,0 +1,505 @@
+"""How each ONNX operator becomes sparse_tensor layers; what has no form there says why.
+
+A lowering appends ops to a `Builder` and returns the value of the node's only output, or raises `NotALayer`
+with the reason that the host call will carry. Sources: the ONNX operator specification, opset 17 and later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf, log2, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import BoolAttr, IntegerAttr, StringAttr, TensorType, f32, i16, i64
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from ..dialects.onnx import InitializerOp, NodeOp, NoValueOp, tensor_name
+from ..dialects.onnx_values import dtype_name
+from ..dialects.sparse_tensor import (
+    AffineOp,
+    ConcatOp,
+    Conv2dOp,
+    ElementwiseOp,
+    EncodingAttr,
+    MatmulOp,
+    PoolOp,
+    RequantizeOp,
+    ReshapeOp,
+    WeightOp,
+    bounds,
+    ints,
+    layer_properties,
+    shape_of,
+)
+from ..weights import WeightStore
+
+Array = npt.NDArray[Any]
+
+
+class NotALayer(Exception):
+    """The node has no form as a layer; the message is the reason."""
+
+
+@dataclass
+class Builder:
+    """Collects the layers of one node.
+
+    Args:
+        node: The ONNX node.
+        operands: Its inputs in the new IR.
+        store: Where constants are.
+    """
+
+    node: NodeOp
+    operands: list[SSAValue]
+    store: WeightStore
+    ops: list[Operation] = field(default_factory=list[Operation])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the node's first output."""
+        return shape_of(self.node.outputs[0])
+
+    def properties(self, **more: Attribute) -> dict[str, Attribute]:
+        """The properties every layer of this node has, and more."""
+        name = self.node.output_names.data[0].data
+        node = self.node.node_name.data or name
+        return layer_properties((node,), name, self.node.op_type) | more
+
+    def add(self, op: Operation) -> SSAValue:
+        """Append an op and return its result."""
+        self.ops.append(op)
+        return op.results[0]
+
+    def layer(
+        self, cls: Any, operands: list[SSAValue | None], shape: tuple[int, ...], **more: Attribute
+    ) -> SSAValue:
+        """Append a layer op with a float result."""
+        return self.add(
+            cls(
+                operands=operands,
+                result_types=[TensorType(f32, shape)],
+                properties=self.properties(**more),
+            )
+        )
+
+    def constant(self, at: int) -> Array | None:
+        """The array of an input that is an initializer, else None."""
+        value = self.source(at)
+        owner = None if value is None else value.owner
+        return self.store[owner.key.data] if isinstance(owner, InitializerOp) else None
+
+    def source(self, at: int) -> SSAValue | None:
+        """The node's own input, None where it is absent."""
+        inputs = self.node.inputs
+        return None if at >= len(inputs) or isinstance(inputs[at].owner, NoValueOp) else inputs[at]
+
+    def need(self, at: int, what: str) -> Array:
+        """The array of a constant input.
+
+        Raises:
+            NotALayer: It is computed at run time.
+        """
+        array = self.constant(at)
+        if array is None:
+            raise NotALayer(f"its {what} is computed at run time")
+        return array
+
+    def weight(self, at: int, array: Array | None = None, transposed: bool = False) -> SSAValue:
+        """A weight op for a constant input; `array` replaces its values (stored under a new key).
+
+        Integer weights behind a DequantizeLinear keep their integers.
+        """
+        value = self.source(at)
+        assert value is not None
+        if array is None and isinstance(value.owner, NodeOp):
+            return self._dequantised(value.owner)
+        if array is None:
+            assert isinstance(value.owner, InitializerOp)
+            key, array = value.owner.key.data, self.store[value.owner.key.data]
+        else:
+            key = self.store.fresh_key(tensor_name(value), "layer")
+            self.store.add(key, np.ascontiguousarray(array, dtype=np.float32))
+        properties: dict[str, Attribute] = {"key": StringAttr(key)}
+        properties["source"] = StringAttr(tensor_name(value))
+        if transposed:
+            properties["transposed"] = BoolAttr.from_bool(True)
+        return self.add(WeightOp(properties=properties, result_types=[TensorType(f32, array.shape)]))
+
+    def _dequantised(self, node: NodeOp) -> SSAValue:
+        try:
+            integers, frac, bits = dequantised_integers(node, self.store)
+        except NotALayer:
+            return self.float_constant("dequantised", dequantised_values(node, self.store))
+        key = self.store.fresh_key(tensor_name(node.inputs[0]), "i16")
+        self.store.add(key, integers)
+        kind = TensorType(i16, integers.shape, EncodingAttr.of(frac, bits))
+        return self.add(WeightOp(properties={"key": StringAttr(key)}, result_types=[kind]))
+
+    def float_constant(self, suffix: str, array: Array) -> SSAValue:
+        """A new float constant."""
+        key = self.store.fresh_key(self.node.output_names.data[0].data, suffix)
+        self.store.add(key, np.ascontiguousarray(array, dtype=np.float32))
+        return self.add(
+            WeightOp(
+                properties={"key": StringAttr(key)}, result_types=[TensorType(f32, array.shape)]
+            )
+        )
+
+
+def dequantised_integers(node: NodeOp, store: WeightStore) -> tuple[Array, int, int]:
+    """Integers, fraction bits and width of a constant behind DequantizeLinear.
+
+    Raises:
+        NotALayer: It is not int8 or int16 with zero point 0 and one power-of-two scale.
+    """
+    frac = scale_frac(node, store)
+    owner = node.inputs[0].owner
+    if not isinstance(owner, InitializerOp):
+        raise NotALayer("its quantised weights are computed at run time")
+    array = store[owner.key.data]
+    if array.dtype not in (np.int8, np.int16):
+        raise NotALayer(f"its weights are {array.dtype}, not int8 or int16")
+    return array.astype(np.int16), frac, array.dtype.itemsize * 8
+
+
+def is_constant_dequantize(op: Operation) -> bool:
+    """Whether an op only dequantises a constant: it has no layer of its own, its users read through it."""
+    return (
+        isinstance(op, NodeOp)
+        and op.op_type == "DequantizeLinear"
+        and all(isinstance(v.owner, InitializerOp | NoValueOp) for v in op.inputs)
+    )
+
+
+def dequantised_values(node: NodeOp, store: WeightStore) -> Array:
+    """The float values of a constant behind DequantizeLinear, with scales per tensor or per channel.
+
+    Raises:
+        NotALayer: It is not a constant, or has scales per block.
+    """
+    if not is_constant_dequantize(node):
+        raise NotALayer("its weights are computed at run time")
+    arrays = [store[v.owner.key.data] for v in node.inputs if isinstance(v.owner, InitializerOp)]
+    integers, scale = arrays[0], arrays[1]
+    zero = arrays[2].astype(np.int64) if len(arrays) > 2 else np.zeros_like(scale, dtype=np.int64)
+    if scale.ndim > 1 or node.attr("block_size", 0):
+        raise NotALayer("its weights have scales per block")
+    if scale.ndim == 1 and scale.size > 1:
+        form = [1] * integers.ndim
+        form[node.attr("axis", 1)] = scale.size
+        scale, zero = scale.reshape(form), zero.reshape(form)
+    return ((integers.astype(np.int64) - zero) * scale).astype(np.float32)
+
+
+def scale_frac(node: NodeOp, store: WeightStore) -> int:
+    """Fraction bits of a Quantize/DequantizeLinear.
+
+    Raises:
+        NotALayer: The scale is no single power of two, or the zero point is not 0.
+    """
+    owners = [value.owner for value in node.inputs[1:]]
+    arrays = [store[o.key.data] for o in owners if isinstance(o, InitializerOp)]
+    if len(arrays) < len([o for o in owners if not isinstance(o, NoValueOp)]):
+        raise NotALayer("its scale is computed at run time")
+    scale, zero_points = arrays[0], arrays[1:]
+    if scale.size != 1 or any(z.any() for z in zero_points):
+        raise NotALayer("it has scales per channel or a zero point other than 0")
+    frac = -log2(float(scale.ravel()[0])) if float(scale.ravel()[0]) > 0 else 0.5
+    if frac != int(frac):
+        raise NotALayer(f"its scale {float(scale.ravel()[0])} is not a power of two")
+    return int(frac)
+
+
+def window(b: Builder, kernel: tuple[int, ...]) -> dict[str, Attribute]:
+    """Strides, pads and dilations of a window op as attributes; the end pads make the output size exact."""
+    x, y = shape_of(b.node.inputs[0])[2:], b.shape[2:]
+    strides = b.node.attr("strides", (1,) * len(kernel))
+    dilations = b.node.attr("dilations", (1,) * len(kernel))
+    pads = b.node.attr("pads", (0,) * 2 * len(kernel))
+    span = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    needed = [(o - 1) * s + w - i for o, s, w, i in zip(y, strides, span, x, strict=True)]
+    match b.node.attr("auto_pad", "NOTSET"):
+        case "SAME_UPPER":
+            begin = [max(n, 0) // 2 for n in needed]
+        case "SAME_LOWER":
+            begin = [(max(n, 0) + 1) // 2 for n in needed]
+        case "VALID":
+            begin = [0] * len(kernel)
+        case _:
+            begin = list(pads[: len(kernel)])
+    # ceil_mode and SAME reach beyond the declared pads: pad to what the output size implies.
+    end = [max(n - p, 0) for n, p in zip(needed, begin, strict=True)]
+    return {"strides": ints(*strides), "pads": ints(*begin, *end), "dilations": ints(*dilations)}
+
+
+def conv(b: Builder) -> SSAValue:
+    """Conv with constant weights over two spatial dimensions."""
+    weights = b.source(1)
+    assert weights is not None
+    kernel = shape_of(weights)[2:]
+    if len(kernel) != 2:
+        raise NotALayer(f"it has {len(kernel)} spatial dimensions, not 2")
+    if not isinstance(weights.owner, NodeOp):
+        b.need(1, "weight tensor")
+    bias = _bias(b, 2)
+    groups = IntegerAttr(b.node.attr("group", 1), i64)
+    w = b.weight(1)
+    return b.layer(
+        Conv2dOp, [b.operands[0], w, bias, None], b.shape, groups=groups, **window(b, kernel)
+    )
+
+
+def _bias(b: Builder, at: int) -> SSAValue | None:
+    value = b.source(at)
+    if value is None:
+        return None
+    if isinstance(value.owner, NodeOp) and value.owner.op_type == "DequantizeLinear":
+        return b.float_constant("bias", dequantised_values(value.owner, b.store))
+    return b.weight(at, np.array(b.need(at, "bias")).reshape(-1))
+
+
+def gemm(b: Builder) -> SSAValue:
+    """Gemm with a constant B and a constant or absent C."""
+    if b.node.attr("transA", 0):
+        raise NotALayer("its A is transposed")
+    alpha, beta = b.node.attr("alpha", 1.0), b.node.attr("beta", 1.0)
+    by_rows = bool(b.node.attr("transB", 0))
+    source = b.source(1)
+    assert source is not None
+    K = b.shape[1]
+    if isinstance(source.owner, NodeOp):
+        if not by_rows or alpha != 1.0:
+            raise NotALayer("its quantised B is not stored [K, C] or alpha is not 1")
+        weight = b.weight(1)
+    else:
+        B = b.need(1, "B")
+        matrix = B if by_rows else B.T
+        plain = by_rows and alpha == 1.0
+        weight = b.weight(1, None if plain else matrix * np.float32(alpha), not by_rows)
+    bias = None
+    if b.source(2) is not None:
+        C = b.need(2, "C") * np.float32(beta)
+        if C.size not in (1, K) or (C.ndim == 2 and C.shape[0] != 1):
+            raise NotALayer(f"its C of shape {C.shape} is not one value per output")
+        bias = b.weight(2, np.broadcast_to(C.reshape(-1), (K,)))
+    return b.layer(MatmulOp, [b.operands[0], weight, bias, None], b.shape)
+
+
+def matmul(b: Builder) -> SSAValue:
+    """MatMul of activations of any rank with a constant matrix [C, K]."""
+    source = b.source(1)
+    assert source is not None
+    if isinstance(source.owner, NodeOp):
+        raise NotALayer("its second operand is computed at run time")
+    B = b.need(1, "second operand")
+    x = shape_of(b.node.inputs[0])
+    if B.ndim != 2 or len(x) < 2:
+        raise NotALayer(f"it multiplies ranks {len(x)} and {B.ndim}")
+    rows = prod(x[:-1])
+    flat = _reshape(b, b.operands[0], (rows, x[-1]))
+    product = b.layer(MatmulOp, [flat, b.weight(1, B.T, True), None, None], (rows, B.shape[1]))
+    return _reshape(b, product, b.shape)
+
+
+def _reshape(b: Builder, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
+    return value if shape_of(value) == shape else b.layer(ReshapeOp, [value], shape)
+
+
+def reshape(b: Builder) -> SSAValue:
+    """Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout: the same bytes."""
+    if len(b.node.outputs) > 1 and b.node.outputs[1].has_one_use():
+        raise NotALayer("its second output is used")
+    return b.layer(ReshapeOp, [b.operands[0]], b.shape)
+
+
+def pool(b: Builder) -> SSAValue:
+    """MaxPool, AveragePool and their global forms over two spatial dimensions."""
+    x = shape_of(b.node.inputs[0])
+    if len(x) != 4:
+        raise NotALayer(f"it has {len(x) - 2} spatial dimensions, not 2")
+    if len(b.node.outputs) > 1:
+        raise NotALayer("its indices output is used")
+    kernel = x[2:] if b.node.op_type.startswith("Global") else b.node.attr("kernel_shape", (0, 0))
+    kind = "max" if "Max" in b.node.op_type else "average"
+    include_pad = bool(b.node.attr("count_include_pad", 0))
+    geometry = window(b, kernel)
+    if include_pad and b.node.attr("ceil_mode", 0):
+        raise NotALayer("ceil_mode with count_include_pad divides by windows cut at the edge")
+    _check_windows(b, kernel, geometry)
+    return b.layer(
+        PoolOp,
+        [b.operands[0], None],
+        b.shape,
+        kind=StringAttr(kind),
+        kernel=ints(*kernel),
+        include_pad=BoolAttr.from_bool(include_pad),
+        **geometry,
+    )
+
+
+def _check_windows(b: Builder, kernel: tuple[int, ...], geometry: dict[str, Any]) -> None:
+    """Refuse windows that see no element at all: their maximum or mean is not a number."""
+    x = shape_of(b.node.inputs[0])[2:]
+    strides, pads, dilations = (
+        geometry[name].get_values() for name in ("strides", "pads", "dilations")
+    )
+    for axis in (0, 1):
+        first = np.arange(b.shape[2 + axis])[:, None] * strides[axis] - pads[axis]
+        taps = first + np.arange(kernel[axis])[None, :] * dilations[axis]
+        if not ((taps >= 0) & (taps < x[axis])).any(axis=1).all():
+            raise NotALayer("one of its windows lies wholly in the padding")
+
+
+def clip(b: Builder) -> SSAValue:
+    """Relu and Clip with constant bounds."""
+    low, high = 0.0, inf
+    if b.node.op_type == "Clip":
+        low, high = -inf, inf
+        if b.source(1) is not None:
+            low = float(b.need(1, "lower bound").ravel()[0])
+        if b.source(2) is not None:
+            high = float(b.need(2, "upper bound").ravel()[0])
+        if not low <= high:
+            raise NotALayer(f"its bounds {low} and {high} are the wrong way round")
+    return b.layer(ElementwiseOp, [b.operands[0], None], b.shape, clip=bounds(low, high))
+
+
+def batch_normalization(b: Builder) -> SSAValue:
+    """BatchNormalization at inference: y = (x - mean) / sqrt(variance + epsilon) * scale + bias."""
+    if b.node.attr("training_mode", 0) or len(b.node.outputs) > 1:
+        raise NotALayer("it is in training mode")
+    scale, bias, mean, variance = (
+        b.need(at, what).astype(np.float64)
+        for at, what in enumerate(("scale", "bias", "mean", "variance"), start=1)
+    )
+    factor = scale / np.sqrt(variance + b.node.attr("epsilon", 1e-5))
+    return _affine(b, factor, bias - mean * factor)
+
+
+def _affine(b: Builder, scale: Array, shift: Array) -> SSAValue:
+    if len(b.shape) < 2:
+        raise NotALayer("it has no channel axis")
+    operands = [b.operands[0], b.float_constant("scale", scale), b.float_constant("shift", shift)]
+    return b.layer(AffineOp, operands, b.shape)
+
+
+def arithmetic(b: Builder) -> SSAValue:
+    """Add, Sub, Mul, Div with a constant per channel; Add and Sum of tensors of one shape."""
+    constants = [b.constant(at) for at in range(len(b.node.inputs))]
+    if len(constants) == 2 and any(c is not None for c in constants):
+        return _with_constant(b, 0 if constants[1] is not None else 1)
+    if b.node.op_type not in ("Add", "Sum"):
+        raise NotALayer("both its operands are computed at run time")
+    if any(c is not None for c in constants) or any(
+        shape_of(v) != b.shape for v in b.node.inputs
+    ):
+        raise NotALayer("its operands have different shapes")
+    total = b.operands[0]
+    for operand in b.operands[1:]:
+        total = b.layer(ElementwiseOp, [total, operand], b.shape)
+    if len(b.operands) == 1:
+        total = b.layer(ElementwiseOp, [total, None], b.shape)
+    return total
+
+
+def _with_constant(b: Builder, variable: int) -> SSAValue:
+    """x op c or c op x with one constant per channel (axis 1) as scale and shift."""
+    array = b.need(1 - variable, "operand").astype(np.float64)
+    if shape_of(b.node.inputs[variable]) != b.shape or len(b.shape) < 2:
+        raise NotALayer("its constant operand changes the shape")
+    C = b.shape[1]
+    aligned = array.reshape((1,) * (len(b.shape) - array.ndim) + array.shape)
+    if any(d != 1 for axis, d in enumerate(aligned.shape) if axis != 1):
+        raise NotALayer("its constant operand differs within a channel")
+    c = np.broadcast_to(aligned.reshape(-1), (C,))
+    one, zero = np.ones(C), np.zeros(C)
+    b.operands[0] = b.operands[variable]
+    match b.node.op_type, variable:
+        case ("Add" | "Sum"), _:
+            return _affine(b, one, c)
+        case "Mul", _:
+            return _affine(b, c, zero)
+        case "Sub", 0:
+            return _affine(b, one, -c)
+        case "Sub", _:
+            return _affine(b, -one, c)
+        case "Div", 0 if (c != 0).all():
+            return _affine(b, 1 / c, zero)
+        case _:
+            raise NotALayer("it divides by a computed value or by zero")
+
+
+def concat(b: Builder) -> SSAValue:
+    """Concat along the channels."""
+    rank = len(b.shape)
+    if rank < 2 or b.node.attr("axis", 1) % rank != 1:
+        raise NotALayer("it is not along the channels (axis 1)")
+    if any(b.constant(at) is not None for at in range(len(b.node.inputs))):
+        raise NotALayer("one of its operands is a constant")
+    if len(b.operands) == 1:
+        return b.layer(ReshapeOp, [b.operands[0]], b.shape)
+    return b.add(
+        ConcatOp(
+            operands=[b.operands],
+            result_types=[TensorType(f32, b.shape)],
+            properties=b.properties(),
+        )
+    )
+
+
+def quantize(b: Builder) -> SSAValue:
+    """QuantizeLinear to int8 or int16 with a power-of-two scale: the layer before keeps these integers."""
+    frac = scale_frac(b.node, b.store)
+    kind = dtype_name(b.node.outputs[0].type)
+    if kind not in ("int8", "int16"):
+        raise NotALayer(f"it quantises to {kind}, not int8 or int16")
+    uses = [use.operation for use in b.node.outputs[0].uses]
+    if not uses or not all(
+        isinstance(u, NodeOp) and u.op_type == "DequantizeLinear" and _same_scale(u, frac, b.store)
+        for u in uses
+    ):
+        raise NotALayer("its integers are used by something else than a DequantizeLinear of its scale")
+    return b.layer(
+        RequantizeOp,
+        [b.operands[0]],
+        b.shape,
+        frac=IntegerAttr(frac, i64),
+        bits=IntegerAttr(8 if kind == "int8" else 16, i64),
+    )
+
+
+def _same_scale(node: NodeOp, frac: int, store: WeightStore) -> bool:
+    try:
+        return scale_frac(node, store) == frac
+    except NotALayer:
+        return False
+
+
+def dequantize(b: Builder) -> SSAValue:
+    """DequantizeLinear of a quantised layer: the real values, which layers carry all along."""
+    producer = b.operands[0].owner
+    if not isinstance(producer, RequantizeOp):
+        raise NotALayer("its integers come from outside the accelerator's layers")
+    return b.operands[0]
+
+
+LOWERINGS: dict[str, Callable[[Builder], SSAValue]] = {
+    "Conv": conv,
+    "Gemm": gemm,
+    "MatMul": matmul,
+    **dict.fromkeys(("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool"), pool),
+    **dict.fromkeys(("Relu", "Clip"), clip),
+    **dict.fromkeys(("Add", "Sum", "Sub", "Mul", "Div"), arithmetic),
+    "BatchNormalization": batch_normalization,
+    "Concat": concat,
+    **dict.fromkeys(
+        ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"), reshape
+    ),
+    "QuantizeLinear": quantize,
+    "DequantizeLinear": dequantize,
+}
+"""Every ONNX operator that can become layers."""

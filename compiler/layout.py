@@ -1,0 +1,88 @@
+"""Where tensors lie in the DRAM image: what `allocate` writes into the IR and the lowerings read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import cast
+
+import numpy as np
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, TensorType
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+
+from ..isa.program import TensorInfo
+from .dialects.onnx_values import dtype_name
+from .dialects.program import from_attribute, to_attribute
+from .dialects.sparse_tensor import encoding_of, shape_of
+
+DRAM = "dram"
+"""Attribute of an op (for its results) or of the function (for its arguments): a list of views."""
+IMAGE = "spcc.image"
+"""Module attribute: bytes of constants and of the whole DRAM image."""
+ALIGNMENT = 64
+"""Tensors start at multiples of a DRAM burst, so that no two share one."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor's first byte and its strides in bytes, outermost first."""
+
+    offset: int
+    strides: tuple[int, ...]
+
+    def to_attribute(self) -> Attribute:
+        """The view as `{offset = 64 : i64, strides = [..]}`."""
+        return to_attribute({"offset": self.offset, "strides": self.strides})
+
+
+def element_bytes(value: SSAValue) -> int:
+    """Bytes of one element of a value in DRAM."""
+    if encoding_of(value) is not None:
+        return 2
+    return np.dtype(_numpy_name(value)).itemsize
+
+
+def _numpy_name(value: SSAValue) -> str:
+    assert isinstance(value.type, TensorType)
+    return dtype_name(cast("TensorType[Attribute]", value.type))
+
+
+def compact_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Row-major strides in bytes."""
+    return tuple(itemsize * prod(shape[at + 1 :]) for at in range(len(shape)))
+
+
+def view_of(value: SSAValue) -> View:
+    """The view that `allocate` gave a value."""
+    if isinstance(value, BlockArgument):
+        func = value.block.parent_op()
+        assert isinstance(func, FuncOp)
+        views, index = func.attributes[DRAM], value.index
+    else:
+        owner = value.owner
+        assert isinstance(owner, Operation)
+        views, index = owner.attributes[DRAM], list(owner.results).index(value)  # type: ignore[arg-type]
+    plain = from_attribute(cast("ArrayAttr[DictionaryAttr]", views).data[index])
+    return View(plain["offset"], tuple(plain["strides"]))
+
+
+def tensor_info_of(value: SSAValue, name: str) -> TensorInfo:
+    """The program's description of a value."""
+    view, encoding = view_of(value), encoding_of(value)
+    return TensorInfo(
+        name=name,
+        dtype="i16" if encoding else _numpy_name(value),
+        shape=shape_of(value),
+        offset=view.offset,
+        strides=view.strides,
+        frac=encoding.frac.value.data if encoding else None,
+        bits=encoding.bits.value.data if encoding else 8 * element_bytes(value),
+    )
+
+
+def address_of(op: Operation) -> int:
+    """The DRAM address of a constant op's array or of a layer's packed image."""
+    address = op.attributes[DRAM if "packed_dram" not in op.attributes else "packed_dram"]
+    assert isinstance(address, IntegerAttr)
+    return address.value.data

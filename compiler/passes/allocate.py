@@ -1,0 +1,119 @@
+"""Give every constant and every tensor its place in the DRAM image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ..context import context_of, main_of
+from ..dialects.program import to_attribute
+from ..dialects.sparse_tensor import ConcatOp, Conv2dOp, MatmulOp, ReshapeOp, WeightOp, shape_of
+from ..layout import ALIGNMENT, DRAM, IMAGE, View, compact_strides, element_bytes
+from ..weights import WeightStore
+from .pack_weights import PACKED
+
+PACKED_DRAM = "packed_dram"
+
+
+@dataclass(frozen=True)
+class AllocatePass(ModulePass):
+    """Assign DRAM addresses: constants first, then tensors; concat by address, reshape as a view."""
+
+    name = "allocate"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Place constants, then activations."""
+        main = main_of(op)
+        constants = _place_constants(main, context_of(ctx).store)
+        total = _Placement(main, constants).run()
+        op.attributes[IMAGE] = to_attribute({"constants": constants, "bytes": total})
+
+
+def _align(offset: int) -> int:
+    return -(-offset // ALIGNMENT) * ALIGNMENT
+
+
+def _place_constants(main: FuncOp, store: WeightStore) -> int:
+    """Place packed weights and biases; returns the end."""
+    offset = 0
+    for op in main.body.block.ops:
+        if isinstance(op, Conv2dOp | MatmulOp):
+            image = op.attributes[PACKED]
+            assert isinstance(image, StringAttr)
+            op.attributes[PACKED_DRAM] = IntegerAttr(offset, i64)
+            offset = _align(offset + store[image.data].nbytes)
+            if op.bias is not None and DRAM not in (bias := _bias(op)).attributes:
+                bias.attributes[DRAM] = IntegerAttr(offset, i64)
+                offset = _align(offset + store[bias.key.data].nbytes)
+    return offset
+
+
+def _bias(op: Conv2dOp | MatmulOp) -> WeightOp:
+    assert op.bias is not None and isinstance(op.bias.owner, WeightOp)
+    return op.bias.owner
+
+
+@dataclass
+class _Placement:
+    """Places activations behind the constants."""
+
+    main: FuncOp
+    end: int
+    views: dict[SSAValue, View] = field(default_factory=dict[SSAValue, View])
+
+    def run(self) -> int:
+        """Place every value and write the views into the IR; returns the end of the image."""
+        block = self.main.body.block
+        holders = {
+            value: op for op in block.ops if isinstance(op, ConcatOp) for value in op.inputs
+        }
+        for argument in block.args:
+            self._place(argument, holders)
+        self.main.attributes[DRAM] = ArrayAttr([self.views[a].to_attribute() for a in block.args])
+        for op in block.ops:
+            if isinstance(op, WeightOp) or not op.results:
+                continue
+            for result in op.results:
+                self._place(result, holders, op)
+            op.attributes[DRAM] = ArrayAttr([self.views[r].to_attribute() for r in op.results])
+        return self.end
+
+    def _place(
+        self, value: SSAValue, holders: dict[SSAValue, ConcatOp], op: Operation | None = None
+    ) -> View:
+        """The view of a value: inside its concat, over its input, or a new buffer."""
+        if value in self.views:
+            return self.views[value]
+        if value in holders:
+            view = self._member(value, holders)
+        elif isinstance(op, ReshapeOp):
+            view = self._reshaped(op)
+        else:
+            shape, itemsize = shape_of(value), element_bytes(value)
+            strides = compact_strides(shape, itemsize)
+            view = View(_align(self.end), strides)
+            self.end = view.offset + (shape[0] * strides[0] if shape else itemsize)
+        self.views[value] = view
+        return view
+
+    def _member(self, value: SSAValue, holders: dict[SSAValue, ConcatOp]) -> View:
+        concat = holders[value]
+        whole = self._place(concat.result, holders, concat)
+        channel = 0
+        for part in concat.inputs:
+            if part is value:
+                break
+            channel += shape_of(part)[1]
+        return View(whole.offset + channel * whole.strides[1], whole.strides)
+
+    def _reshaped(self, op: ReshapeOp) -> View:
+        source, shape = self.views[op.input], shape_of(op.result)
+        strides = compact_strides(shape, element_bytes(op.result))
+        if shape and shape_of(op.input)[:1] == shape[:1]:
+            strides = (source.strides[0], *strides[1:])
+        return View(source.offset, strides)

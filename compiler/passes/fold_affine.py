@@ -1,0 +1,87 @@
+"""Fold per-channel scale and shift into the convolution or matmul that feeds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+
+from ..context import context_of
+from ..dialects.sparse_tensor import AffineOp, Conv2dOp, MatmulOp, WeightOp, encoding_of, merged_properties
+from ..weights import WeightStore
+
+
+@dataclass(frozen=True)
+class FoldAffinePass(ModulePass):
+    """Multiply weights and bias by the scale of a following affine (BatchNormalization). Zeros stay zeros."""
+
+    name = "fold-affine"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Fold until nothing changes."""
+        PatternRewriteWalker(FoldAffine(context_of(ctx).store)).rewrite_module(op)
+
+
+@dataclass
+class FoldAffine(RewritePattern):
+    """affine(conv(x)) -> conv'(x), where the convolution has no other use and no epilogue."""
+
+    store: WeightStore
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
+        """Fold one affine."""
+        layer = op.input.owner
+        if not isinstance(layer, Conv2dOp | MatmulOp) or not _foldable(layer):
+            return
+        weight = layer.weight.owner
+        assert isinstance(weight, WeightOp)
+        scale, shift = (constant(self.store, value) for value in (op.scale, op.shift))
+        old = self.store[weight.key.data]
+        bias = constant(self.store, layer.bias) if layer.bias else np.zeros(len(scale), np.float32)
+        scaled = old * scale.reshape(-1, *[1] * (old.ndim - 1))
+        new_weight = new_constant(self.store, weight.key.data, "folded", scaled.astype(np.float32))
+        for name in ("source", "transposed"):
+            if name in weight.properties:
+                new_weight.properties[name] = weight.properties[name]
+        folded = (bias * scale + shift).astype(np.float32)
+        new_bias = new_constant(self.store, f"{weight.key.data}.bias", "folded", folded)
+        merged = type(layer)(
+            operands=[layer.input, new_weight.result, new_bias.result, None],
+            result_types=[op.result.type],
+            properties=merged_properties(layer, op),
+        )
+        rewriter.replace_op(op, [new_weight, new_bias, merged])
+        rewriter.erase_op(layer)
+
+
+def _foldable(layer: Conv2dOp | MatmulOp) -> bool:
+    single_use = layer.result.has_one_use()
+    plain = layer.clip is None and layer.residual is None
+    quantised = encoding_of(layer.weight) is not None or encoding_of(layer.result) is not None
+    return single_use and plain and not quantised and isinstance(layer.weight.owner, WeightOp)
+
+
+def constant(store: WeightStore, value: SSAValue) -> np.ndarray:
+    """The array of a weight op's result."""
+    assert isinstance(value.owner, WeightOp)
+    return store[value.owner.key.data]
+
+
+def new_constant(store: WeightStore, base: str, suffix: str, array: np.ndarray) -> WeightOp:
+    """Store a float array under a fresh key and make its op."""
+    key = store.fresh_key(base, suffix)
+    store.add(key, array)
+    return WeightOp(
+        properties={"key": StringAttr(key)}, result_types=[TensorType(f32, array.shape)]
+    )

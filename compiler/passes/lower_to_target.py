@@ -1,0 +1,193 @@
+"""Turn tiled and allocated layers into the target's instructions and the frame of the program file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import onnx
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from ...isa.base import Halt, Host
+from ..backend.epilogue import lower_elementwise
+from ..backend.schedule import Schedule
+from ..context import CompilerContext, context_of, main_of, target_of
+from ..dialects import program
+from ..dialects.onnx import INPUTS_ATTRIBUTE, OUTPUTS_ATTRIBUTE, names_of
+from ..dialects.program import from_attribute, tensor_attribute, to_attribute
+from ..dialects.sparse_tensor import (
+    ConcatOp,
+    Conv2dOp,
+    ElementwiseOp,
+    HostCallOp,
+    LayerOp,
+    MatmulOp,
+    PoolOp,
+    ReshapeOp,
+    WeightOp,
+    shape_of,
+)
+from ..layout import DRAM, IMAGE, tensor_info_of
+from ..targets.base import TargetCompiler
+from .allocate import PACKED_DRAM
+from .pack_weights import PACKED
+
+
+@dataclass(frozen=True)
+class LowerToTargetPass(ModulePass):
+    """Replace @main by instructions. Requires tiling, packing and allocation; ensures program order."""
+
+    name = "lower-to-target"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Lower all layers in order."""
+        target, spec = target_of(ctx, op)
+        main = main_of(op)
+        lowering = _Lowering(context_of(ctx), target, spec, Schedule(target.isa, spec))
+        lowering.frame(op, main)
+        for layer in main.body.block.ops:
+            lowering.lower(layer)
+        lowering.schedule.layer = None
+        lowering.schedule.emit(Halt())
+        main.detach()
+        op.body.block.add_ops([*lowering.frame_ops, *lowering.schedule.ops])
+        main.erase()
+
+
+@dataclass
+class _Lowering:
+    ctx: CompilerContext
+    target: TargetCompiler
+    spec: Any
+    schedule: Schedule
+    frame_ops: list[Operation] = field(default_factory=list[Operation])
+    layer_count: int = 0
+    fragment_count: int = 0
+    taken: set[str] = field(default_factory=set[str])
+
+    def frame(self, module: ModuleOp, main: FuncOp) -> None:
+        """The sizes of the image, its constants, and the network's inputs and outputs."""
+        sizes = from_attribute(module.attributes[IMAGE])
+        self.frame_ops.append(
+            program.ImageOp(properties={k: IntegerAttr(v, i64) for k, v in sizes.items()})
+        )
+        block = main.body.block
+        for op in block.ops:
+            if isinstance(op, WeightOp) and DRAM in op.attributes:
+                self._segment(op.key, op.attributes[DRAM])
+            if PACKED in op.attributes:
+                self._segment(op.attributes[PACKED], op.attributes[PACKED_DRAM])
+        returned = block.last_op
+        assert isinstance(returned, ReturnOp)
+        for kind, values, attribute in (
+            (program.InputOp, block.args, INPUTS_ATTRIBUTE),
+            (program.OutputOp, returned.operands, OUTPUTS_ATTRIBUTE),
+        ):
+            for value, name in zip(values, names_of(main, attribute), strict=True):
+                info = tensor_attribute(tensor_info_of(value, name))
+                self.frame_ops.append(kind(properties={"info": info}))
+
+    def _segment(self, key: Any, dram: Any) -> None:
+        self.frame_ops.append(program.SegmentOp(properties={"key": key, "dram": dram}))
+
+    def lower(self, op: Operation) -> None:
+        """Append one layer's instructions."""
+        match op:
+            case HostCallOp():
+                self._layer(op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0].data)
+                self._host_call(op)
+            case ConcatOp() | ReshapeOp() | WeightOp() | ReturnOp():
+                pass  # by address, or data
+            case LayerOp():
+                macs, expanded = _macs(op)
+                self._layer(
+                    op.nodes.data, op.op_type.data, op.placement.data, op.results[0],
+                    op.tensor.data, macs, expanded,
+                )  # fmt: skip
+                if isinstance(op, ElementwiseOp):
+                    lower_elementwise(self.schedule, op)
+                else:
+                    self.target.lower(self.schedule, self.spec, op)
+            case _:
+                raise AssertionError(f"{op.name} has no lowering")
+
+    def _layer(
+        self,
+        nodes: tuple[StringAttr, ...],
+        op_type: str,
+        placement: str,
+        result: SSAValue,
+        tensor: str,
+        macs: int = 0,
+        expanded: int = 0,
+    ) -> None:
+        info = {
+            "name": self._unique(nodes[0].data if nodes else tensor),
+            "op": op_type,
+            "placement": placement,
+            "nodes": [n.data for n in nodes],
+            "source": tensor,
+            "nominal_macs": macs,
+            "expanded_macs": expanded,
+        }
+        output = tensor_attribute(tensor_info_of(result, tensor or info["name"]))
+        attribute = to_attribute(info)
+        self.frame_ops.append(program.LayerOp(properties={"info": attribute, "output": output}))
+        self.schedule.layer = self.layer_count
+        self.layer_count += 1
+
+    def _unique(self, name: str) -> str:
+        unique, count = name, 0
+        while unique in self.taken:
+            count += 1
+            unique = f"{name}.{count}"
+        self.taken.add(unique)
+        return unique
+
+    def _host_call(self, op: HostCallOp) -> None:
+        graph = onnx.load_model_from_string(self.ctx.store[op.fragment.data].tobytes()).graph
+        inputs: list[DictionaryAttr] = [
+            tensor_attribute(tensor_info_of(v, port.name))
+            for v, port in zip(op.inputs, graph.input, strict=True)
+        ]
+        outputs = [
+            tensor_attribute(tensor_info_of(v, port.name))
+            for v, port in zip(op.results, graph.output, strict=True)
+        ]
+        self.frame_ops.append(
+            program.FragmentOp(
+                properties={
+                    "key": op.fragment,
+                    "inputs": ArrayAttr(inputs),
+                    "outputs": ArrayAttr(outputs),
+                }
+            )
+        )
+        self.schedule.emit(Host(fragment=self.fragment_count))
+        self.fragment_count += 1
+
+
+def _macs(op: LayerOp) -> tuple[int, int]:
+    """Nominal MACs of a layer, and those that its tiles add by spanning several groups."""
+    match op:
+        case Conv2dOp():
+            weight, result = shape_of(op.weight), shape_of(op.result)
+            positions = result[0] * prod(result[2:])
+            nominal = positions * prod(weight)
+            kernel = prod(weight[2:])
+        case MatmulOp():
+            positions = shape_of(op.result)[0]
+            nominal, kernel = positions * prod(shape_of(op.weight)), 1
+        case PoolOp() | _:
+            return 0, 0
+    executed = sum(
+        (t["f1"] - t["f0"]) * (t["c1"] - t["c0"]) * kernel * positions
+        for t in from_attribute(op.tiling)  # type: ignore[arg-type]
+        if "f0" in t
+    )
+    return nominal, max(0, executed - nominal)

@@ -1,0 +1,35 @@
+"""Pack each layer's weights into the byte image that its tiles are loaded from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.passes import ModulePass
+
+from ..context import context_of, main_of, target_of
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
+
+PACKED, OFFSETS, SIZE = "packed", "tile_offsets", "packed_bytes"
+
+
+@dataclass(frozen=True)
+class PackWeightsPass(ModulePass):
+    """Add the packed image to the weights and its tile offsets to the op. Requires tiling."""
+
+    name = "pack-weights"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Pack all layers."""
+        target, spec = target_of(ctx, op)
+        store = context_of(ctx).store
+        for layer in main_of(op).body.block.ops:
+            if isinstance(layer, Conv2dOp | MatmulOp):
+                assert isinstance(layer.weight.owner, WeightOp)
+                key = layer.weight.owner.key.data
+                packed = target.pack(spec, layer, store[key])
+                image = store.add(store.fresh_key(key, "packed"), packed.image)
+                layer.attributes[PACKED] = StringAttr(image)
+                layer.attributes[OFFSETS] = ints(*packed.offsets)
+                layer.attributes[SIZE] = IntegerAttr(packed.image.size, i64)

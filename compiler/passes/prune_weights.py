@@ -1,0 +1,71 @@
+"""Zero weights by one of the pruning schemes; values that stay are not changed, nothing is retrained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.passes import ModulePass
+
+from ...isa.errors import PassError
+from ..analysis import pruning
+from ..context import context_of, main_of
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+
+SCHEMES = {
+    "magnitude": "share of weights that become zero, the smallest first",
+    "threshold": "weights of smaller magnitude become zero",
+    "group": "share of weights that become zero, in groups of `block` filters x one column",
+    "shape": "share of columns (one kernel position of one channel, all filters) that become zero",
+}
+
+
+@dataclass(frozen=True)
+class PruneWeightsPass(ModulePass):
+    """Zero weights of every convolution and matmul. Requires sparse_tensor; ensures new weight keys."""
+
+    name = "prune-weights"
+    scheme: str = "magnitude"
+    amount: int | float = 0.5
+    block: int = 8
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise PassError(
+                f"unknown scheme '{self.scheme}'", self.name, f"the schemes are {', '.join(SCHEMES)}"
+            )
+        if self.amount < 0 or (self.scheme != "threshold" and self.amount > 1):
+            raise PassError(f"amount = {self.amount} is outside 0..1", f"{self.name} {self.scheme}")
+        if self.block < 1:
+            raise PassError(f"block = {self.block} is not at least 1", self.name)
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Prune each weight once, also where two layers share it."""
+        store = context_of(ctx).store
+        done: set[WeightOp] = set()
+        for layer in main_of(op).body.block.ops:
+            if not isinstance(layer, Conv2dOp | MatmulOp):
+                continue
+            weight = layer.weight.owner
+            if isinstance(weight, WeightOp) and weight not in done:
+                done.add(weight)
+                old = store[weight.key.data]
+                new = old * self.keep(old.reshape(old.shape[0], -1)).reshape(old.shape)
+                key = store.fresh_key(weight.key.data, "pruned")
+                store.add(key, new.astype(old.dtype, copy=False))
+                weight.properties["key"] = StringAttr(key)
+
+    def keep(self, matrix: np.ndarray) -> pruning.Mask:
+        """The keep mask of a weight matrix [K, Kred]."""
+        match self.scheme:
+            case "magnitude":
+                return pruning.magnitude(matrix, self.amount)
+            case "threshold":
+                return pruning.threshold(matrix, self.amount)
+            case "shape":
+                return pruning.shape(matrix, self.amount)
+            case _:
+                return pruning.group(matrix, self.amount, self.block)
+

@@ -1,0 +1,258 @@
+"""Choose scales by calibration and turn weights, biases and activations into fixed point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import frexp
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.context import Context
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, TensorType, i16, i32, i64
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from ...isa.errors import PassError
+from ..analysis.evaluate import evaluate, weight_values
+from ..analysis.fixed_point import (
+    best_frac,
+    largest_conv_sum,
+    largest_matmul_sum,
+    product_shift,
+    to_fixed,
+)
+from ..context import context_of, main_of, target_of
+from ..dialects.onnx import INPUTS_ATTRIBUTE, names_of
+from ..dialects.program import from_attribute
+from ..dialects.sparse_tensor import (
+    ConcatOp,
+    Conv2dOp,
+    ElementwiseOp,
+    EncodingAttr,
+    MatmulOp,
+    PoolOp,
+    ReshapeOp,
+    WeightOp,
+    encoding_of,
+    shape_of,
+)
+from ..signature import update_signature
+from ..weights import WeightStore
+
+CALIBRATION_KEY = "spcc.calibration"
+"""Module attribute: for each calibration run, the store's key of every graph input, in order."""
+
+_SUMS = (Conv2dOp, MatmulOp)
+_NATIVE = (*_SUMS, PoolOp, ElementwiseOp, ConcatOp)
+_BIAS_BITS = 31
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class QuantizePass(ModulePass):
+    """Give every tensor of a layer a fixed-point encoding. Requires fused layers and calibration inputs."""
+
+    name = "quantize"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Measure ranges, choose scales, then measure sums to choose the product shifts."""
+        target, spec = target_of(ctx, op)
+        main, store = main_of(op), context_of(ctx).store
+        runs = _calibration_runs(op, main, store)
+        classes = _Classes.of(main)
+        ranges = _ranges(main, store, runs)
+        encodings = classes.encodings(ranges)
+        for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
+            _quantize_weight(layer, store, _frac(encodings, layer.input))
+        forced = target.forced_product_shift(spec)
+        bits = target.accumulator_bits(spec)
+        sums = {} if forced is not None else _largest_sums(main, store, runs, encodings)
+        for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
+            shift = product_shift(sums[layer], bits) if forced is None else forced
+            layer.properties["product_shift"] = IntegerAttr(shift, i64)
+            _quantize_bias(layer, store, _frac(encodings, layer.input), shift)
+        for value, encoding in encodings.items():
+            Rewriter.replace_value_with_new_type(value, TensorType(i16, shape_of(value), encoding))
+        update_signature(main)
+
+
+def _frac(encodings: dict[SSAValue, EncodingAttr], value: SSAValue) -> int:
+    return encodings[value].frac.value.data
+
+
+def _calibration_runs(module: ModuleOp, main: FuncOp, store: WeightStore) -> list[dict[str, Array]]:
+    names = names_of(main, INPUTS_ATTRIBUTE)
+    keys = module.attributes.get(CALIBRATION_KEY)
+    if keys is None:
+        raise PassError(
+            f"the module has no calibration inputs ({CALIBRATION_KEY})",
+            "quantize",
+            "spcc writes them; give spcc-opt a dump of spcc's",
+        )
+    return [
+        {name: store[key] for name, key in zip(names, run, strict=True)}
+        for run in from_attribute(keys)
+    ]
+
+
+@dataclass
+class _Classes:
+    """Values that share one scale: what concat places together, and reshaped views."""
+
+    parent: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    fixed: set[SSAValue] = field(default_factory=set[SSAValue])
+
+    @classmethod
+    def of(cls, main: FuncOp) -> _Classes:
+        classes = cls()
+        for argument in main.body.block.args:
+            classes.parent[argument] = argument
+        for op in main.body.block.ops:
+            for result in op.results:
+                classes.parent[result] = result
+            match op:
+                case ConcatOp():
+                    for value in op.inputs:
+                        classes.join(value, op.result)
+                case ReshapeOp():
+                    classes.join(op.input, op.result)
+                case _:
+                    pass
+            if isinstance(op, _NATIVE):
+                classes.fixed.update(_activations(op))
+        return classes
+
+    def root(self, value: SSAValue) -> SSAValue:
+        while self.parent[value] is not value:
+            value = self.parent[value]
+        return value
+
+    def join(self, one: SSAValue, other: SSAValue) -> None:
+        self.parent[self.root(one)] = self.root(other)
+
+    def encodings(self, ranges: dict[SSAValue, float]) -> dict[SSAValue, EncodingAttr]:
+        """The encoding of every value that a layer touches."""
+        largest: dict[SSAValue, float] = {}
+        pinned: dict[SSAValue, EncodingAttr] = {}
+        fixed = {self.root(value) for value in self.fixed}
+        for value in self.parent:
+            root = self.root(value)
+            if (encoding := encoding_of(value)) is not None and not _is_weight(value):
+                pinned.setdefault(root, encoding)
+                fixed.add(root)
+            largest[root] = max(largest.get(root, 0.0), ranges.get(value, 0.0))
+        return {
+            value: pinned.get(self.root(value), EncodingAttr.of(best_frac(largest[self.root(value)])))
+            for value in self.parent
+            if self.root(value) in fixed and not _is_weight(value)
+        }
+
+
+def _is_weight(value: SSAValue) -> bool:
+    return isinstance(value.owner, WeightOp)
+
+
+def _activations(op: Operation) -> Iterable[SSAValue]:
+    return [v for v in (*op.operands, *op.results) if not _is_weight(v)]
+
+
+def _ranges(
+    main: FuncOp, store: WeightStore, runs: list[dict[str, Array]]
+) -> dict[SSAValue, float]:
+    """Largest magnitude of every float value over all runs.
+
+    Raises:
+        PassError: A calibration run gives an infinite or undefined value.
+    """
+    ranges: dict[SSAValue, float] = {}
+    for run in runs:
+        for op, values in evaluate(main, store, run, names_of(main, INPUTS_ATTRIBUTE)):
+            for value in main.body.block.args if op is None else op.results:
+                array = values[value]
+                if array.dtype != np.float32 or _is_weight(value) or not array.size:
+                    continue
+                largest = float(max(array.max(), -array.min()))
+                if not np.isfinite(largest):
+                    raise PassError(
+                        f"calibration makes {value.name_hint} infinite or undefined",
+                        "quantize",
+                        "check the model's weights and the --calibration inputs",
+                    )
+                ranges[value] = max(ranges.get(value, 0.0), largest)
+    return ranges
+
+
+def _quantize_weight(layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac: int) -> None:
+    weight = layer.weight.owner
+    assert isinstance(weight, WeightOp)
+    if encoding_of(weight.result) is not None:
+        return
+    array = store[weight.key.data]
+    frac = best_frac(float(max(array.max(initial=0.0), -array.min(initial=0.0))))
+    if layer.bias is not None:
+        # The bias is a 32-bit integer at the scale of the products: leave room for it.
+        largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
+        if largest:
+            frac = min(frac, _BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
+    key = store.fresh_key(weight.key.data, "i16")
+    store.add(key, to_fixed(array, frac))
+    weight.properties["key"] = StringAttr(key)
+    kind = TensorType(i16, array.shape, EncodingAttr.of(frac))
+    Rewriter.replace_value_with_new_type(weight.result, kind)
+
+
+def _quantize_bias(
+    layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac: int, shift: int
+) -> None:
+    """Replace the bias by 32-bit integers at the scale of the accumulator."""
+    if layer.bias is None:
+        return
+    weight_encoding = encoding_of(layer.weight)
+    assert weight_encoding is not None
+    frac = input_frac + weight_encoding.frac.value.data - shift
+    real = weight_values(layer.bias, store).astype(np.float64)
+    integers = np.clip(np.rint(np.ldexp(real, frac)), -(1 << 31), (1 << 31) - 1).astype(np.int32)
+    source = layer.bias.owner
+    assert isinstance(source, WeightOp)
+    key = store.fresh_key(source.key.data, "i32")
+    store.add(key, integers)
+    made = WeightOp(
+        properties={"key": StringAttr(key)}, result_types=[TensorType(i32, integers.shape)]
+    )
+    Rewriter.insert_op(made, InsertPoint.before(layer))
+    at = list(layer.operands).index(layer.bias)
+    layer.operands[at] = made.result
+    if not source.result.uses.get_length():
+        Rewriter.erase_op(source)
+
+
+def _largest_sums(
+    main: FuncOp,
+    store: WeightStore,
+    runs: list[dict[str, Array]],
+    encodings: dict[SSAValue, EncodingAttr],
+) -> dict[Operation, int]:
+    """Largest exact sum of products of every layer over all runs."""
+    sums: dict[Operation, int] = {}
+    for run in runs:
+        for op, values in evaluate(main, store, run, names_of(main, INPUTS_ATTRIBUTE)):
+            if isinstance(op, _SUMS):
+                encoding = encodings[op.input]
+                x = to_fixed(values[op.input], encoding.frac.value.data, encoding.bits.value.data)
+                weight = op.weight.owner
+                assert isinstance(weight, WeightOp)
+                sums[op] = max(sums.get(op, 0), _largest_sum(op, x, store[weight.key.data]))
+    return sums
+
+
+def _largest_sum(op: Conv2dOp | MatmulOp, x: Array, weights: Array) -> int:
+    if isinstance(op, MatmulOp):
+        return largest_matmul_sum(x, weights)
+    strides, pads, dilations = (
+        tuple(a.get_values()) for a in (op.strides, op.pads, op.dilations)
+    )
+    return largest_conv_sum(x, weights, op.groups.value.data, strides, pads, dilations)  # type: ignore[arg-type]
