@@ -68,7 +68,7 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         return msgspec.json.encode(value, order="sorted")
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise ProgramError(f"the header cannot be written as JSON: {error}") from error
 
 
@@ -98,10 +98,15 @@ def write(path: Path, header: Any, sections: Sections) -> None:
     """
     metadata = _metadata(header, sections)
     with replacing(path) as temporary:
+        if not temporary.is_file():  # save_file would put a file in the place of a device
+            temporary.write_bytes(save(sections, metadata=metadata))
+            return
+        mode = temporary.stat().st_mode
         try:
             save_file(sections, temporary, metadata=metadata)
         except SafetensorError as error:
             raise ProgramError(f"cannot write the file: {error}", str(path)) from error
+        temporary.chmod(mode)  # save_file makes files that only their owner can read
 
 
 def read(raw: bytes, where: str) -> tuple[bytes, Sections]:

@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -13,18 +13,18 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
     """Give a temporary file in the same folder, and put it in the place of `path` at the end.
 
     The content is on the disk (fsync) before the name changes. If the body raises, `path` stays
-    as it was and the temporary file is removed. A symbolic link is followed; a device or pipe
-    (`/dev/stdout`) is written directly.
+    as it was and the temporary file is removed. A symbolic link is followed. For a device or pipe
+    (`/dev/stdout`) the path itself is given: open and write it, never rename onto it.
 
     Raises:
         OSError: The folder is missing or not writable, or the disk is full; names `path`.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    if Path(path).is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if target.exists() and not target.is_file():
-        yield target
+    if Path(path).exists() and not Path(path).is_file():
+        yield Path(path)
         return
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".spcc-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         temporary.open("xb").close()
@@ -36,7 +36,8 @@ def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(target.parent)
+    with suppress(OSError):  # not every file system can sync a folder
+        _sync(target.parent)
 
 
 def _sync(path: Path) -> None:

@@ -21,7 +21,7 @@ FindIsa = InstructionSet | Callable[[str], InstructionSet]
 _T = TypeVar("_T")
 
 
-class _Ports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A fragment without its model, which is a section of its own."""
 
     inputs: tuple[TensorInfo, ...]
@@ -38,7 +38,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
     layers: tuple[LayerInfo, ...]
-    fragments: tuple[_Ports, ...]
+    fragments: tuple[Ports, ...]
     info: dict[str, str]
 
 
@@ -125,7 +125,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def header(self) -> Header:
         """Everything that is not a section."""
-        ports = tuple(_Ports(inputs=f.inputs, outputs=f.outputs) for f in self.fragments)
+        ports = tuple(Ports(inputs=f.inputs, outputs=f.outputs) for f in self.fragments)
         return Header(
             target=self.target, isa_version=self.isa_version, config=self.config,
             dram_bytes=self.dram_bytes, inputs=self.inputs, outputs=self.outputs,
@@ -204,12 +204,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         header = container.decode_json(text, Header, f"{where}: header")
         program = Program.of_parts(header, sections, where)
         try:
-            if callable(isa):
-                isa = isa(program.target)
-            program.verify(isa)
-        except (ProgramError, UsageError) as error:
-            place = f"{where}: {error.where}" if error.where else where
-            raise ProgramError(error.message, place, error.hint) from error
+            program.verify(isa(program.target) if callable(isa) else isa)
+        except UsageError as error:
+            raise ProgramError(error.message, f"{where}: header", error.hint) from error
+        except ProgramError as error:
+            raise ProgramError(error.message, f"{where}: {error.where}", error.hint) from error
         return program
 
     @staticmethod
