@@ -24,9 +24,9 @@ PAYLOAD_BITS = 88
 SEMAPHORE_COUNT = 31
 """Semaphores are numbered 1..31; 0 in a slot means none."""
 
-_SLOT_BITS = 5
-_WAIT_SLOTS = (115, 110, 105)
-_SIGNAL_SLOTS = (100, 95, 90)
+SLOT_BITS = 5
+WAIT_SLOTS = (115, 110, 105)
+SIGNAL_SLOTS = (100, 95, 90)
 
 
 class Field:
@@ -253,7 +253,7 @@ class Instruction:
         word = self.opcode << 120
         for name, field in self.fields.items():
             word |= field.pack(self.__dict__[name], self.mnemonic)
-        for numbers, slots in ((self.wait, _WAIT_SLOTS), (self.signal, _SIGNAL_SLOTS)):
+        for numbers, slots in ((self.wait, WAIT_SLOTS), (self.signal, SIGNAL_SLOTS)):
             word |= _pack_semaphores(numbers, slots, self.mnemonic)
         return word
 
@@ -287,7 +287,7 @@ def _pack_semaphores(numbers: tuple[int, ...], slots: tuple[int, ...], where: st
 
 
 def _unpack_semaphores(word: int, slots: tuple[int, ...], where: str) -> tuple[int, ...]:
-    numbers = tuple((word >> slot) & ((1 << _SLOT_BITS) - 1) for slot in slots)
+    numbers = tuple((word >> slot) & ((1 << SLOT_BITS) - 1) for slot in slots)
     used = tuple(n for n in numbers if n)
     if used != numbers[: len(used)] or list(used) != sorted(set(used)):
         raise EncodingError(
@@ -361,8 +361,8 @@ class InstructionSet:
                 where,
             )
         instruction = cls(
-            wait=_unpack_semaphores(word, _WAIT_SLOTS, where),
-            signal=_unpack_semaphores(word, _SIGNAL_SLOTS, where),
+            wait=_unpack_semaphores(word, WAIT_SLOTS, where),
+            signal=_unpack_semaphores(word, SIGNAL_SLOTS, where),
             **{name: field.unpack(word) for name, field in cls.fields.items()},
         )
         self._check_symbols(instruction, where)
