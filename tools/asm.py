@@ -1,0 +1,40 @@
+"""`spcc-as`: assembly text to a program file."""
+
+import argparse
+from pathlib import Path
+
+from ..isa.encoding import InstructionSet
+from ..isa.source import load_source
+from .cli import run
+from .targets import find_target
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="spcc-as",
+        description="Assemble a whole program. `spcc-objdump --asm` writes such text.",
+    )
+    parser.add_argument("source", type=Path, metavar="FILE.s", help="the assembly file")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE.spx", help="default: the same name with .spx"
+    )
+    args = parser.parse_args(argv)
+    output: Path = args.output or args.source.with_suffix(".spx")
+    return run(lambda: assemble_file(args.source, output))
+
+
+def assemble_file(source: Path, output: Path) -> int:
+    """Assemble `source` into `output`, which appears whole or not at all.
+
+    Raises:
+        ProgramError: The text is malformed, or the program cannot run.
+    """
+
+    def isa_of(name: str) -> InstructionSet:
+        return find_target(name).isa()
+
+    program = load_source(source, isa_of)
+    program.spec(find_target(program.target).spec())
+    program.save(output)
+    return 0
