@@ -1,0 +1,139 @@
+"""A run as a plain dict: totals and one record per layer, ready for JSON."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..isa.base import BaseSpec
+from ..isa.program import Program
+from ..isa.tables import LayerInfo
+from .accounting import LayerAccount, Window
+from .interpreter import Execution
+from .machine import Machine
+
+_SUMMED = ("elapsed_cycles", "compute_cycles", "instruction_count", "saturations")
+_TABLES = ("busy", "idle", "unit_cycles", "counters", "bytes", "macs")
+_SATURATIONS = {"sat", "saturated", "saturations"}
+_NESTED = ("stall", "waits", "sram_bytes")
+
+
+def build_report(
+    program: Program,
+    machine: Machine,
+    spec: BaseSpec,
+    execution: Execution,
+    input_saturations: Mapping[str, int],
+) -> dict[str, Any]:
+    """Everything a run counted.
+
+    Returns:
+        `target`, `config`, `info`, `is_compute_only` (B = 0), `layers` and `totals`. A layer has
+        `name`, `op`, `placement`, `nodes`, `source`; `cycles` (compute-only: those of its
+        instructions on compute units, else its elapsed cycles), `compute_cycles`, `elapsed_cycles`;
+        `busy`, `idle` by unit and `stall` by unit and cause, which add up to its elapsed cycles;
+        `waits` (semaphore stalls by unit and unit waited for); `unit_cycles` (cycles of its own
+        instructions by unit, whenever they ran); `macs` by class with `nominal` and `expanded`;
+        `counters`; `bytes` (DRAM bytes by stream); `sram_bytes` (read and written, by SRAM);
+        `saturations` (of all counters so named); `instruction_count`. `totals` has the sums, those
+        of instructions of no layer included, and `input_saturations` by input.
+    """
+    layers = [
+        {
+            "name": info.name,
+            "op": info.op,
+            "placement": info.placement,
+            "nodes": list(info.nodes),
+            "source": info.source,
+            **_record(info, account, window, machine, spec),
+        }
+        for info, account, window in zip(
+            program.layers, execution.layers, execution.windows, strict=False
+        )
+    ]
+    rest = _record(None, execution.layers[-1], execution.windows[-1], machine, spec)
+    totals = _sum([*layers, rest])
+    totals["input_saturations"] = dict(input_saturations)
+    return {
+        "target": program.target,
+        "config": msgspec.to_builtins(spec),
+        "info": dict(program.info),
+        "is_compute_only": spec.B == 0,
+        "layers": layers,
+        "totals": totals,
+    }
+
+
+def _record(
+    info: LayerInfo | None,
+    account: LayerAccount,
+    window: Window,
+    machine: Machine,
+    spec: BaseSpec,
+) -> dict[str, Any]:
+    compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.compute_units)
+    counters = {name: int(count) for name, count in sorted(account.counters.items())}
+    srams = sorted((account.read_bytes.keys() | account.written_bytes.keys()) - {"dram"})
+    return {
+        "cycles": window.elapsed_cycles if spec.B else compute,
+        "compute_cycles": compute,
+        "elapsed_cycles": window.elapsed_cycles,
+        "busy": window.busy,
+        "stall": window.stall,
+        "idle": window.idle,
+        "waits": window.waits,
+        "unit_cycles": {unit: account.unit_cycles.get(unit, 0) for unit in machine.units},
+        "macs": _macs(info, counters),
+        "counters": counters,
+        "bytes": {name: count for name, count in counters.items() if name.startswith("dram_")},
+        "sram_bytes": {
+            name: {
+                "read": account.read_bytes.get(name, 0),
+                "written": account.written_bytes.get(name, 0),
+            }
+            for name in srams
+        },
+        "saturations": sum(count for name, count in counters.items() if _is_saturation(name)),
+        "instruction_count": account.instruction_count,
+    }
+
+
+def _macs(info: LayerInfo | None, counters: Mapping[str, int]) -> dict[str, int]:
+    """MACs by class; sheets write `mac_eff` or `mac_effectual`, and split the ineffectual ones."""
+
+    def count(prefix: str) -> int:
+        return sum(value for name, value in counters.items() if name.startswith(prefix))
+
+    return {
+        "effectual": count("mac_eff"),
+        "ineffectual": count("mac_ineff"),
+        "gated": count("mac_gated"),
+        "skipped": count("mac_skipped"),
+        "nominal": info.nominal_macs if info else 0,
+        "expanded": info.expanded_macs if info else 0,
+    }
+
+
+def _is_saturation(counter: str) -> bool:
+    """Sheets count saturations as `sat`, `saturations` or `<unit>_saturated`."""
+    return not _SATURATIONS.isdisjoint(counter.split("_"))
+
+
+def _sum(records: list[dict[str, Any]]) -> dict[str, Any]:
+    totals: dict[str, Any] = {"cycles": sum(record["cycles"] for record in records)}
+    totals |= {key: sum(record[key] for record in records) for key in _SUMMED}
+    totals |= {key: _sum_tables(record[key] for record in records) for key in _TABLES}
+    for key in _NESTED:
+        names = dict.fromkeys(name for record in records for name in record[key])
+        totals[key] = {
+            name: _sum_tables(record[key].get(name, {}) for record in records) for name in names
+        }
+    return totals
+
+
+def _sum_tables(tables: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for table in tables:
+        for name, count in table.items():
+            sums[name] = sums.get(name, 0) + count
+    return sums
