@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SETS = ("common", "sheet")
 """`common`: `energy_model`, for every comparison; `sheet`: the target's own numbers, if any."""
@@ -43,6 +43,18 @@ class EnergyEntry:
     def picojoule(self, energy_set: str) -> float:
         """The energy of one count in a set."""
         return self.common if energy_set == "common" or self.sheet is None else self.sheet
+
+
+class Rates(NamedTuple):
+    """What turns counts into rates.
+
+    Args:
+        mhz: The clock of the machine's sheet.
+        peak_macs_per_cycle: Its multipliers.
+    """
+
+    mhz: float
+    peak_macs_per_cycle: int
 
 
 @dataclass(frozen=True)

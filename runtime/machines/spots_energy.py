@@ -1,7 +1,7 @@
 """SPOTS' energy entries: the common model at 45 nm beside the sheet's own numbers (section 8)."""
 
 from ...isa.targets.spots import SpotsSpec
-from ..energy import EnergyEntry
+from ..energy import EnergyEntry, Rates
 from ..energy_model import (
     NODES,
     add,
@@ -33,6 +33,11 @@ DRAM_STREAMS = ("dram_in", "dram_wt", "dram_res", "dram_bias", "dram_out")
 def entries(spec: SpotsSpec) -> tuple[EnergyEntry, ...]:
     """What one count of each counter costs, in pJ; bank capacities follow the configuration."""
     return (*_compute(spec), *_registers(spec), *_memories(spec), *_rest(spec))
+
+
+def rates(spec: SpotsSpec) -> Rates:
+    """Clock and multipliers; a split array has as many as the tall one."""
+    return Rates(spec.MHZ, spec.NR * spec.NC)
 
 
 def array_milliwatt(spec: SpotsSpec) -> float:

@@ -1,0 +1,181 @@
+"""The schema of report.json, version 1.
+
+Counts are integers, cycles are those of the machine's clock, energies uJ. What has no value (a rate
+without time, the SQNR of an exact result) is null; there is no NaN.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ..isa.errors import ProgramError
+
+SCHEMA_VERSION = 1
+
+Table = dict[str, int]
+Scalar = int | float | str | bool | None
+
+
+class _Closed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Macs(_Closed, frozen=True, kw_only=True):
+    """Multiply-accumulates by what became of them; the four classes add up to `expanded`.
+
+    `nominal` is the layer as the model states it, `expanded` after lowering.
+    """
+
+    effectual: int
+    ineffectual: int
+    gated: int
+    skipped: int
+    nominal: int
+    expanded: int
+
+
+class Energy(_Closed, frozen=True, kw_only=True):
+    """Energy in uJ by one set of entries; `total_uj` is dynamic with DRAM, `on_chip_uj` without."""
+
+    compute_uj: float
+    register_uj: float
+    sram_uj: dict[str, float]
+    edram_uj: float
+    refresh_uj: float
+    logic_uj: float
+    dram_uj: float
+    static_uj: float
+    on_chip_uj: float
+    total_uj: float
+
+
+class Power(_Closed, frozen=True, kw_only=True):
+    """Average dynamic power and efficiency over the run by one set; static power apart."""
+
+    on_chip_mw: float | None
+    with_dram_mw: float | None
+    static_mw: float | None
+    effective_tops_per_w: float | None
+    real_tops_per_w: float | None
+    effective_tops_per_w_with_dram: float | None
+    real_tops_per_w_with_dram: float | None
+
+
+class EnergySets(_Closed, frozen=True, kw_only=True):
+    """By the common model, and by the target's own numbers."""
+
+    common: Energy
+    sheet: Energy
+
+
+class PowerSets(_Closed, frozen=True, kw_only=True):
+    """By the common model, and by the target's own numbers."""
+
+    common: Power
+    sheet: Power
+
+
+class Error(_Closed, frozen=True, kw_only=True):
+    """Distance to the reference; null: no finite value (SQNR of an exact result, an odd NaN)."""
+
+    max_abs: float | None
+    sqnr_db: float | None
+    passed: bool
+
+
+class Record(_Closed, frozen=True, kw_only=True):
+    """What a layer, or the whole run, did; for every unit busy + stall + idle = elapsed_cycles.
+
+    `utilisation` is effectual MACs over cycles x multipliers, `occupied` executed ones.
+    """
+
+    cycles: int
+    compute_cycles: int
+    elapsed_cycles: int
+    busy: Table
+    stall: dict[str, Table]
+    idle: Table
+    waits: dict[str, Table]
+    unit_cycles: Table
+    macs: Macs
+    counters: Table
+    bytes: Table
+    sram_bytes: dict[str, Table]
+    saturations: int
+    instruction_count: int
+    utilisation: float | None
+    occupied: float | None
+    energy: EnergySets
+
+
+class Layer(Record, frozen=True, kw_only=True):
+    """One layer; `nodes` are the ONNX nodes it computes, `source` the ONNX tensor it makes."""
+
+    name: str
+    op: str
+    placement: Literal["native", "lowered", "host"]
+    nodes: tuple[str, ...]
+    source: str
+    error: Error | None
+
+
+class Totals(Record, frozen=True, kw_only=True):
+    """The sums, those of instructions of no layer included."""
+
+    input_saturations: Table
+    time_us: float
+    effective_tops: float | None
+    real_tops: float | None
+    inferences_per_second: float | None
+    power: PowerSets
+
+
+class Check(_Closed, frozen=True, kw_only=True):
+    """Comparison of the network's outputs, by name, with the reference and the unpruned network."""
+
+    passed: bool
+    outputs: dict[str, Error]
+    top1_agreement: float | None
+    unpruned: dict[str, Error]
+
+
+class Report(_Closed, frozen=True, kw_only=True):
+    """report.json."""
+
+    schema_version: Literal[1]
+    versions: dict[str, str]
+    command: tuple[str, ...]
+    target: str
+    config: dict[str, Scalar]
+    model: str
+    model_sha256: str
+    batch: int
+    seed: int | None
+    info: dict[str, str]
+    is_compute_only: bool
+    check: Check | None
+    totals: Totals
+    layers: tuple[Layer, ...]
+
+
+def encode(report: Report) -> bytes:
+    """The bytes of report.json; equal reports give equal bytes."""
+    text = msgspec.json.encode(report, order="deterministic")
+    return msgspec.json.format(text, indent=2) + b"\n"
+
+
+def decode(raw: bytes, where: str = "report.json") -> Report:
+    """Read a report back.
+
+    Raises:
+        ProgramError: It does not follow the schema, or is of another version.
+    """
+    try:
+        return msgspec.json.decode(raw, type=Report)
+    except msgspec.MsgspecError as error:
+        raise ProgramError(f"not a report of schema {SCHEMA_VERSION}: {error}", where) from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema as JSON Schema, for other tools."""
+    return msgspec.json.schema(Report)
