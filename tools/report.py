@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite
 from pathlib import Path
@@ -50,20 +50,15 @@ class Checked:
 
     Args:
         outputs: The network's outputs.
-        layers: Layer outputs, matched by the layer's name, or None.
-        unpruned: The network's outputs against the network before pruning, or None.
+        layers: Layer outputs, matched by the layer's name.
+        unpruned: The network's outputs against the network before pruning.
         top1: Top-1 agreement of a classifier's output, or None.
     """
 
     outputs: CheckResult
-    layers: CheckResult | None = None
-    unpruned: CheckResult | None = None
+    layers: CheckResult = field(default_factory=lambda: CheckResult(()))
+    unpruned: CheckResult = field(default_factory=lambda: CheckResult(()))
     top1: float | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether outputs and layers agree; the distance to the unpruned network is no fault."""
-        return self.outputs.passed and (self.layers is None or self.layers.passed)
 
 
 def assemble(
@@ -84,7 +79,7 @@ def assemble(
     """
     work = [_work(record) for record in run["layers"]]
     energy = energy_report(entries, [*work, _rest(run["totals"], work)], rates.mhz)
-    errors = _errors(checked.layers if checked else None)
+    errors = _errors(checked.layers) if checked else {}
     layers = [
         {
             **{key: record[key] for key in ("name", "op", "placement", "nodes", "source")},
@@ -177,15 +172,16 @@ def _rest(totals: Mapping[str, Any], layers: Sequence[Work]) -> Work:
 
 def _check(checked: Checked) -> dict[str, Any]:
     return {
-        "passed": checked.passed,
+        "passed": checked.outputs.passed,
+        "layers_passed": checked.layers.passed if checked.layers.layers else None,
         "outputs": _errors(checked.outputs),
         "top1_agreement": checked.top1,
         "unpruned": _errors(checked.unpruned),
     }
 
 
-def _errors(result: CheckResult | None) -> dict[str, dict[str, Any]]:
-    return {error.name: _error(error) for error in result.layers} if result else {}
+def _errors(result: CheckResult) -> dict[str, dict[str, Any]]:
+    return {error.name: _error(error) for error in result.layers}
 
 
 def _error(error: LayerError) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def summary_row(report: Report) -> Row:
         "batch": report.batch,
         "seed": report.seed,
         "passed": report.check.passed if report.check else None,
+        "layers_passed": report.check.layers_passed if report.check else None,
         "top1_agreement_ratio": report.check.top1_agreement if report.check else None,
         "time_us": totals.time_us,
         "inferences_per_second": totals.inferences_per_second,

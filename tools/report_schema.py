@@ -131,9 +131,13 @@ class Totals(Record, frozen=True, kw_only=True):
 
 
 class Check(_Closed, frozen=True, kw_only=True):
-    """Comparison of the network's outputs, by name, with the reference and the unpruned network."""
+    """Comparison of the network's outputs, by name, with the reference and the unpruned network.
+
+    `passed` is about the outputs; `layers_passed` is null if no layer was compared.
+    """
 
     passed: bool
+    layers_passed: bool | None
     outputs: dict[str, Error]
     top1_agreement: float | None
     unpruned: dict[str, Error]
