@@ -18,6 +18,8 @@ from .targets.base import TargetCompiler
 from .weights import WeightStore
 
 TARGET_KEY, CONFIG_KEY = "spcc.target", "spcc.config"
+CALIBRATION_KEY = "spcc.calibration"
+"""Module attribute: for each calibration run, the store's key of every graph input, in order."""
 
 
 def _no_target(name: str) -> TargetCompiler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,9 @@ from ..isa.errors import PassError, UnsupportedError
 from ..isa.files import replacing
 from ..isa.program import Program
 from .backend.emit import emit
-from .context import CompilerContext, attach_target, main_of, target_of
+from .context import CALIBRATION_KEY, CompilerContext, attach_target, main_of, target_of
 from .dialects import all_dialects
-from .dialects.program import to_attribute
+from .dialects.program import from_attribute, to_attribute
 from .dialects.sparse_tensor import HostCallOp, WeightOp
 from .dialects.target import make_dialect
 from .passes import all_passes
@@ -58,6 +59,7 @@ class Compiled:
         pruned: Pruned arrays by ONNX initializer name, in the initializer's own layout.
         host_calls: (node, operator, reason) of everything the target does not run.
         warnings: Sentences for the user.
+        calibration: The inputs of the first calibration run, by name.
     """
 
     program: Program
@@ -65,6 +67,7 @@ class Compiled:
     pruned: dict[str, Array] = field(default_factory=dict[str, Array])
     host_calls: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     warnings: list[str] = field(default_factory=list[str])
+    calibration: dict[str, Array] = field(default_factory=dict[str, Array])
 
 
 def new_context(find_compiler: Callable[[str], TargetCompiler], *targets: TargetCompiler) -> CompilerContext:
@@ -93,18 +96,44 @@ def attach_calibration(
         [store.add(store.fresh_key(f"calibration.{i}", name), run[name]) for name in names]
         for i, run in enumerate(runs)
     ]
-    module.attributes["spcc.calibration"] = to_attribute(keys)
+    module.attributes[CALIBRATION_KEY] = to_attribute(keys)
+
+
+class StopCompilation(Exception):
+    """The stage that was asked for is reached; `text` is its IR."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("stopped as asked")
+        self.text = text
+
+
+def print_ir(number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
+    """Print a stage on stderr, as MLIR's --mlir-print-ir-after-all does."""
+    del number, store
+    print(f"// -----// IR Dump After {name} //----- //\n{module!s}", file=sys.stderr)
 
 
 @dataclass
 class Compilation:
-    """One module on its way through the passes."""
+    """One module on its way through the passes.
+
+    Args:
+        ctx: The context with the weights.
+        module: The module.
+        observers: Called after the import and after every pass.
+        keep_weights: Keep arrays that no op names any more (dumps of earlier stages do).
+        fail_on_host: Refuse host calls.
+        keep_pruned: Remember the pruned weights for the reference.
+        stop_after: A stage after which StopCompilation is raised.
+    """
 
     ctx: CompilerContext
     module: ModuleOp
-    dump: Dump | None = None
+    observers: list[Dump] = field(default_factory=list[Dump])
+    keep_weights: bool = False
     fail_on_host: bool = False
     keep_pruned: bool = True
+    stop_after: str | None = None
     result: dict[str, Any] = field(default_factory=dict[str, Any])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -161,21 +190,32 @@ class Compilation:
 
     def _reached(self, number: int, name: str) -> None:
         self.module.attributes[STAGE_KEY] = to_attribute(number)
-        if self.dump is not None:
-            self.dump(number, name, self.module, self.ctx.store)
-        else:
+        for observer in self.observers:
+            observer(number, name, self.module, self.ctx.store)
+        if not self.keep_weights:
             self.ctx.store.retain(used_keys(self.module, self.ctx.store))
+        if name == self.stop_after:
+            raise StopCompilation(str(self.module))
 
     def _emit(self) -> Compiled:
         started = perf_counter()
         target, spec = target_of(self.ctx, self.module)
-        from .dialects.program import from_attribute
-
         info = from_attribute(self.module.attributes[INFO_KEY])
         config = cast("dict[str, Any]", msgspec.to_builtins(spec))
         program = emit(self.module, self.ctx.store, target.isa, config, info)
         self.seconds["emit"] = perf_counter() - started
-        return Compiled(program, self.seconds, **self.result)
+        return Compiled(program, self.seconds, calibration=self._calibration(program), **self.result)
+
+    def _calibration(self, program: Program) -> dict[str, Array]:
+        """The first calibration run's inputs, as far as the store still has them."""
+        keys = self.module.attributes.get(CALIBRATION_KEY)
+        first = from_attribute(keys)[0] if keys is not None else ()
+        store = self.ctx.store
+        return {
+            info.name: store[key]
+            for info, key in zip(program.inputs, first, strict=False)
+            if key in store
+        }
 
 
 def parse_pipeline(text: str) -> PassPipeline:

@@ -10,8 +10,12 @@ EXIT_INPUT, EXIT_USAGE, EXIT_UNSUPPORTED, EXIT_MISMATCH, EXIT_BUG = 1, 2, 3, 4, 
 EXIT_INTERRUPTED = 130
 
 
-def run(body: Callable[[], int]) -> int:
+def run(body: Callable[[], int], *, debug: bool = False) -> int:
     """Run a tool's main body and turn what it raises into an exit code.
+
+    Args:
+        body: What to run.
+        debug: Show the traceback of errors that are not bugs too.
 
     Returns:
         0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the reference,
@@ -20,6 +24,8 @@ def run(body: Callable[[], int]) -> int:
     try:
         return body()
     except SpccError as error:
+        if debug:
+            traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return exit_code(error)
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ from ..analysis.fixed_point import (
     product_shift,
     to_fixed,
 )
-from ..context import context_of, main_of, target_of
+from ..context import CALIBRATION_KEY, context_of, main_of, target_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE, names_of
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
@@ -43,8 +43,6 @@ from ..dialects.sparse_tensor import (
 from ..signature import update_signature
 from ..weights import WeightStore
 
-CALIBRATION_KEY = "spcc.calibration"
-"""Module attribute: for each calibration run, the store's key of every graph input, in order."""
 
 _SUMS = (Conv2dOp, MatmulOp)
 _NATIVE = (*_SUMS, PoolOp, ElementwiseOp, ConcatOp)

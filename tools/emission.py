@@ -1,0 +1,42 @@
+"""--emit: print one stage of the compilation and stop."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from ..isa.files import replacing
+from ..isa.program import Program
+from .compile_flow import Request, compile_request
+from .targets import find_target
+
+LAST_PASS = {"onnx": "import", "sparse": "allocate", "target": "insert-semaphores"}
+"""The stage that each --emit choice shows."""
+
+
+def emit_stage(args: Namespace, request: Request) -> int:
+    """Print the IR after one stage."""
+    from ..compiler.driver import StopCompilation
+
+    try:
+        compile_request(request, stop_after=LAST_PASS[args.emit])
+    except StopCompilation as stopped:
+        write_text(stopped.text, args.output)
+    return 0
+
+
+def write_assembly(program: Program, output: Path | None) -> int:
+    """Write the assembly text of a program; large sections need a file beside it."""
+    from ..isa.dump import assembly_text
+
+    write_text(assembly_text(program, find_target(program.target).isa()), output)
+    return 0
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write to a file, whole or not at all, or to stdout."""
+    if output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return
+    with replacing(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")

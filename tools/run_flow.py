@@ -1,0 +1,110 @@
+"""Run a program, check it against the float model, and report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..isa.program import Program
+from ..runtime.check import CheckResult, check, layer_taps, output_taps, top1_agreement
+from ..runtime.reference import Reference
+from ..runtime.session import InferenceSession
+from .progress import progress_bar
+from .report import About, Checked, assemble
+from .report_schema import Report
+from .targets import find_target
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Ran:
+    """A finished run.
+
+    Args:
+        session: The session, with its report.
+        outputs: The network's outputs by name.
+    """
+
+    session: InferenceSession
+    outputs: dict[str, Array]
+
+
+def run_program(
+    program: Program,
+    feeds: Mapping[str, Array],
+    *,
+    trace: bool = False,
+    taps: bool = True,
+    max_cycles: int | None = None,
+) -> Ran:
+    """Run a program once on its machine."""
+    session = InferenceSession(program, find_target(program.target).machine())
+    with progress_bar("run") as progress:
+        values = session.run(
+            None, feeds, trace=trace, taps=taps, max_cycles=max_cycles, progress=progress
+        )
+    names = [port.name for port in session.get_outputs()]
+    return Ran(session, dict(zip(names, values, strict=True)))
+
+
+def check_run(
+    ran: Ran,
+    source: Any,
+    feeds: Mapping[str, Array],
+    pruned: Mapping[str, Array] | None = None,
+    *,
+    layers: bool = True,
+) -> Checked:
+    """Compare a run with the float model.
+
+    Args:
+        ran: The run, made with taps if layers are compared.
+        source: The model: file or ModelProto.
+        feeds: The run's inputs.
+        pruned: Pruned weights by initializer name; the reference uses them.
+        layers: Whether every layer's output is compared too.
+    """
+    program = ran.session.program
+    taps = layer_taps(program.layers, ran.session.taps) if layers else []
+    bits = min((layer.output.bits for layer in program.layers if layer.output is not None and layer.output.frac is not None), default=16)
+    reference = Reference(source, pruned or {})
+    known = reference.run(feeds, {*(tap.source for tap in taps), *reference.outputs})
+    outputs = check(output_taps(program.outputs, ran.outputs, bits), known)
+    unpruned = CheckResult(())
+    if pruned:
+        original = Reference(source).run(feeds)
+        unpruned = check(output_taps(program.outputs, ran.outputs, bits), original)
+    return Checked(
+        outputs=outputs,
+        layers=check(taps, known),
+        unpruned=unpruned,
+        top1=_top1(ran.outputs, known),
+    )
+
+
+def _top1(outputs: Mapping[str, Array], reference: Mapping[str, Array]) -> float | None:
+    """Top-1 agreement of the first output, if it looks like a classifier's."""
+    name, actual = next(iter(outputs.items()))
+    if actual.ndim < 2 or actual.dtype.kind != "f" or actual.size == actual.shape[0]:
+        return None
+    flat = actual.reshape(actual.shape[0], -1)
+    return top1_agreement(flat, np.asarray(reference[name]).reshape(flat.shape))
+
+
+def report_of(ran: Ran, about: About, checked: Checked | None) -> Report:
+    """The report of a run."""
+    machine, spec = ran.session.machine, ran.session.interpreter.spec
+    return assemble(ran.session.report, about, machine.energy(spec), machine.rates(spec), checked)
+
+
+def write_trace(ran: Ran, folder: Path) -> None:
+    """Write trace.json and say how large it is."""
+    count = ran.session.write_trace(folder / "trace.json")
+    print(f"trace: {count} events in {folder / 'trace.json'}", file=sys.stderr)

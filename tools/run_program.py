@@ -1,0 +1,101 @@
+"""What spcc-run does with its options."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..isa.errors import UsageError
+from ..isa.files import replacing
+from ..isa.program import Program
+from ..runtime.check import check, output_taps
+from .report import About, write_report
+from .report_table import print_report
+from .run_flow import Ran, check_run, report_of, run_program
+from .sources import Array, check_feeds, find_model, read_inputs
+from .targets import find_target
+
+
+def run_file(args: argparse.Namespace, command: tuple[str, ...]) -> int:
+    """Load, run, compare, write.
+
+    Raises:
+        SpccError: The file, an input or the outcome is at fault.
+    """
+    program = Program.load(args.program, lambda name: find_target(name).isa())
+    feeds = _feeds(program, args)
+    trace = args.trace is not None
+    ran = run_program(
+        program, feeds, trace=trace, taps=args.check is not None, max_cycles=args.max_cycles
+    )
+    checked = None
+    if args.check is not None:
+        checked = check_run(ran, find_model(args.check, args.seed).source, feeds)
+    about = About(command=command, model=program.info.get("model", args.program.stem))
+    report = report_of(ran, about, checked)
+    if args.out_dir is not None:
+        args.out_dir.mkdir(parents=True, exist_ok=True)
+        write_report(report, args.out_dir)
+    if trace:
+        ran.session.write_trace(args.trace)
+    if args.profile:
+        print_report(report, sys.stdout)
+    else:
+        print(f"{program.target}: {report.totals.cycles} cycles, {len(report.layers)} layers")
+    _write_outputs(ran, args.output)
+    if checked is not None:
+        checked.outputs.raise_on_mismatch()
+    _compare(ran, args.expected)
+    return 0
+
+
+def _feeds(program: Program, args: argparse.Namespace) -> dict[str, Array]:
+    from ..models.inputs import draw
+
+    ports = {
+        info.name: (info.shape, np.dtype(np.float32 if info.dtype == "i16" else info.dtype))
+        for info in program.inputs
+    }
+    given = read_inputs(args.input)
+    made = {
+        name: draw(name, shape, dtype, args.seed)
+        for name, (shape, dtype) in ports.items()
+        if name not in given
+    }
+    if made:
+        print(f"warning: inputs {', '.join(made)} are seeded random (seed {args.seed})", file=sys.stderr)
+    return check_feeds({**made, **given}, ports, "--input")
+
+
+def _named(pairs: list[str], ran: Ran, option: str) -> list[tuple[str, Path]]:
+    named: list[tuple[str, Path]] = []
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or name not in ran.outputs:
+            raise UsageError(
+                f"'{pair}' is not OUTPUT=FILE.npy", option, f"the outputs are {', '.join(ran.outputs)}"
+            )
+        named.append((name, Path(path)))
+    return named
+
+
+def _write_outputs(ran: Ran, pairs: list[str]) -> None:
+    for name, path in _named(pairs, ran, "--output"):
+        buffer = io.BytesIO()
+        np.save(buffer, ran.outputs[name])
+        with replacing(path) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+
+
+def _compare(ran: Ran, pairs: list[str]) -> None:
+    expected: dict[str, Any] = {}
+    for name, path in _named(pairs, ran, "--expected"):
+        expected |= read_inputs([f"{name}={path}"])
+    if expected:
+        infos = [info for info in ran.session.program.outputs if info.name in expected]
+        check(output_taps(infos, ran.outputs), expected).raise_on_mismatch()
