@@ -18,6 +18,7 @@ from spcc.isa import container
 from spcc.isa.base import Halt, Host, Ld
 from spcc.isa.encoding import InstructionSet
 from spcc.isa.errors import ProgramError, UsageError
+from spcc.isa.files import replacing
 from spcc.isa.program import NO_LAYER, Fragment, LayerInfo, Program, TensorInfo
 from spcc.isa.targets.spots import ISA, SpotsSpec
 
@@ -168,7 +169,7 @@ WRONG: dict[str, tuple[Callable[[Program], dict[str, Any]], str]] = {
     "dram": (lambda p: {"dram_bytes": 63}, r"dram_bytes = 63 is outside 64\.\."),
     "dram40": (lambda p: {"dram_bytes": 1 << 41}, "dram_bytes"),
     "input in constants": (lambda p: {"inputs": (tensor(offset=62),)}, r"bytes 62\.\.66 are outs"),
-    "output": (lambda p: {"outputs": (tensor(offset=190),)}, r"bytes 190\.\.194 are outside"),
+    "output": (lambda p: {"outputs": (tensor(offset=189),)}, r"bytes 189\.\.193 are outside"),
     "strided": (lambda p: {"outputs": (tensor(strides=(128,)),)}, "are outside"),
     "negative stride": (lambda p: {"outputs": (tensor(strides=(-2,)),)}, "not those of a tensor"),
     "negative extent": (lambda p: {"outputs": (tensor(shape=(-2,)),)}, "not those of a tensor"),
@@ -382,6 +383,40 @@ def test_deep_nesting_is_refused(program: Program):
     raw = container.to_bytes(msgspec.Raw(deep), program.sections())
     with pytest.raises(ProgramError, match="malformed JSON"):
         Program.from_bytes(raw, ISA)
+
+
+def test_tensors_may_fill_their_part_to_the_last_byte(program: Program):
+    replace(program, inputs=(tensor(offset=64),), outputs=(tensor(offset=188),)).verify(ISA)
+    replace(program, outputs=(tensor(offset=192, shape=(0,)),)).verify(ISA)
+
+
+def test_gaps_between_sections_are_refused(program: Program):
+    raw = program.to_bytes()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    table = json.loads(raw[8:start])
+    last = max(
+        (name for name in table if name != "__metadata__"), key=lambda n: table[n]["data_offsets"]
+    )
+    begin, end = table[last]["data_offsets"]
+    table[last]["data_offsets"] = [begin + 4, end + 4]
+    header = json.dumps(table).encode()
+    moved = raw[start : start + begin] + b"hide" + raw[start + begin :]
+    with pytest.raises(ProgramError, match=rf"section {last}: bytes \d+\.\.\d+ do not follow byte"):
+        Program.from_bytes(len(header).to_bytes(8, "little") + header + moved, ISA)
+
+
+def test_a_failure_while_writing_leaves_nothing(tmp_path: Path):
+    (tmp_path / "a").write_text("old")
+
+    def interrupted() -> None:
+        with replacing(tmp_path / "a") as temporary:
+            temporary.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
 
 
 def test_a_layer_needs_no_more_than_a_name():
