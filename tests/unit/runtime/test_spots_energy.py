@@ -1,10 +1,14 @@
 """SPOTS' entries: both sets, derived banks, and the published reuse claim (Fig. 19)."""
 
+import numpy as np
 import pytest
+from spcc.isa.formats.spots_tile import decode, encode
 from spcc.isa.targets.spots import SpotsSpec
-from spcc.runtime.energy import SETS, EnergyEntry
+from spcc.runtime.energy import SETS, EnergyEntry, Work, breakdown
 from spcc.runtime.energy_model import KB, rf, sram
-from spcc.runtime.machines.spots_energy import array_milliwatt, entries
+from spcc.runtime.machines.spots_core import run_conv, run_pool
+from spcc.runtime.machines.spots_energy import array_milliwatt, entries, rates
+from spcc.runtime.machines.spots_geometry import Gemm, Geometry
 
 PATCH = {"fmap_rd": 1, "res_rd": 2, "res_wr": 1, "ring_xfer": 6}
 """A 3x3 stride-1 interior patch: 1 new element, kept for later, 2 old ones, 6 from the ring."""
@@ -13,6 +17,13 @@ MINI = SpotsSpec(
     NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
     FCAP=4096, WCAP=4096, ICAP=4096, OCAP=4096, RCAP=256,
 )  # fmt: skip
+
+
+FREE = {
+    "items", "skip_w", "skip_a", "skip_both", "mac_skipped", "idle_slots", "patch_elems",
+    "im2col_busy", "gemm_busy", "psum_busy", "stall_gemm", "stall_im2col", "saturated",
+}  # fmt: skip
+"""Counters of time, and of what does not happen."""
 
 
 def find(table: tuple[EnergyEntry, ...], counter: str, category: str) -> EnergyEntry:
@@ -116,3 +127,53 @@ def test_every_entry_says_what_it_charges_and_costs_something() -> None:
     for entry in entries(SpotsSpec()):
         assert entry.doc
         assert entry.common > 0
+
+
+def example_1() -> tuple[dict[str, int], int]:
+    """Counters and cycles of the sheet's first worked example: dense, 2x2, three filters."""
+    image = np.arange(1, 16, dtype=np.int16).reshape(1, 3, 5)
+    weights = np.array([[1, 0, 0, 1], [0, 1, -1, 0], [2, 0, 0, 0]], np.int16)
+    tile = decode(encode(weights, 2), 3, 4, 2)
+    geo, gemm = Geometry(2, 2, 1, 1, 1, 1, 0, 0, 3, 5, 4), Gemm(0, 1, 3, 1, 1, 1, 0)
+    result = run_conv(MINI, geo, gemm, image, tile, 0, 2, None)
+    return result.counters, result.cycles
+
+
+def test_every_counter_of_the_array_is_charged_or_free() -> None:
+    conv, _ = example_1()
+    geo = Geometry(2, 2, 2, 2, 1, 1, 0, 0, 4, 4, 2)
+    pool = run_pool(
+        MINI,
+        geo,
+        Gemm(Ct=1, Q=1, cres=1),
+        np.zeros((1, 4, 4), np.int16),
+        0,
+        2,
+        is_average=False,
+        counts_padding=False,
+    ).counters
+    charged = {entry.counter for entry in entries(MINI)}
+    assert (conv.keys() | pool.keys()) - charged == FREE
+    ours = {"cycles", "ppu_ops", "dram_in", "dram_wt", "dram_res", "dram_bias", "dram_out"}
+    assert charged - (conv.keys() | pool.keys()) == ours
+
+
+def test_worked_example_by_the_sheets_numbers() -> None:
+    counters, cycles = example_1()
+    dram = {"dram_wt": 48, "dram_in": 30, "dram_out": 48}
+    uj = breakdown(entries(MINI), Work(counters | dram, cycles), "sheet")
+    pj = {name: part * 1e6 for name, part in uj["sram_uj"].items()}
+    assert pj["fmap"] == pytest.approx(15 * 2.5)
+    assert pj["reserved"] == pytest.approx(10 * 1.25)
+    assert pj["filter"] == pytest.approx(12 * 7.1 + 20 * 14.1)
+    assert pj["ibuf"] == pytest.approx(32 * 10)
+    assert pj["obuf"] == pytest.approx(24 * 7.1)
+    assert uj["compute_uj"] * 1e6 == pytest.approx(40 * 0.9), "gated MACs are free in this set"
+    fifos = counters["fifo_act"] + counters["fifo_wt"]
+    assert uj["register_uj"] * 1e6 == pytest.approx(40 * 1.5 + 40 + 12 * 0.5 + 0.5 * fifos)
+    assert uj["dram_uj"] * 1e6 == pytest.approx(126 * 160)
+
+
+def test_rates() -> None:
+    assert rates(SpotsSpec()) == (500, 512)
+    assert rates(MINI).peak_macs_per_cycle == 8
