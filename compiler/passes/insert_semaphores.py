@@ -42,22 +42,26 @@ class InsertSemaphoresPass(ModulePass):
 
 @dataclass
 class _History:
-    """Who touched what so far, per (memory, unit), in program order."""
+    """Who touched what so far, per (memory, unit), in program order: (index, base, end, region, wrote)."""
 
-    touched: defaultdict[tuple[str, str], list[tuple[int, Region, bool]]] = field(
+    touched: defaultdict[tuple[str, str], list[tuple[int, int, int, Region, bool]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
     def note(self, index: int, unit: str, regions: Iterable[Region], is_write: bool) -> None:
         for region in regions:
-            self.touched[str(region.memory), unit].append((index, region, is_write))
+            entry = (index, region.base, region.end, region, is_write)
+            self.touched[str(region.memory), unit].append(entry)
 
     def last_conflict(self, region: Region, unit: str, is_write: bool, known: int) -> int:
         """The last instruction of a unit, after `known`, that conflicts with an access; -1 if none does."""
-        for index, other, wrote in reversed(self.touched.get((str(region.memory), unit), ())):
+        base, end = region.base, region.end
+        for index, low, high, other, wrote in reversed(
+            self.touched.get((str(region.memory), unit), ())
+        ):
             if index <= known:
                 break
-            if (is_write or wrote) and region.overlaps(other):
+            if low < end and base < high and (is_write or wrote) and region.overlaps(other):
                 return index
         return -1
 
