@@ -18,7 +18,7 @@ _NAMES = (
     "tile",
     "pack-weights",
     "allocate",
-    "lower-to-target",
+    "convert-sparse-tensor-to-target",
     "insert-semaphores",
 )
 

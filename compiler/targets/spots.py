@@ -381,7 +381,7 @@ COMPILER = TargetCompiler(
     },
     pipeline=(
         "fold-affine,lower-affine,fuse-epilogue,insert-copies,quantize,assign-format,"
-        "tile,pack-weights,allocate,lower-to-target,insert-semaphores"
+        "tile,pack-weights,allocate,convert-sparse-tensor-to-target,insert-semaphores"
     ),
     weight_encoding=lambda spec, frac, bits: EncodingAttr.of(frac, bits, "spots_tile", (spec.G, 1)),
     accumulator_bits=lambda spec: spec.ACC,

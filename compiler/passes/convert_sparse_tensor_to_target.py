@@ -39,10 +39,10 @@ from .pack_weights import PACKED
 
 
 @dataclass(frozen=True)
-class LowerToTargetPass(ModulePass):
+class ConvertSparseTensorToTargetPass(ModulePass):
     """Replace @main by instructions. Requires tiling, packing and allocation; ensures program order."""
 
-    name = "lower-to-target"
+    name = "convert-sparse-tensor-to-target"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Lower all layers in order."""
