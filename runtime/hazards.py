@@ -26,8 +26,8 @@ class Conflict(NamedTuple):
     """What the later instruction touches."""
 
 
-_Track = list[Access]
-"""Accesses of one unit to one memory, in program order and so in the order of their ends."""
+_Track = dict[Region, Access]
+"""The last access of one unit to each region of one memory, in the order of their ends."""
 
 PRUNE_ABOVE = 4096
 """Accesses kept before finished ones are looked for."""
@@ -36,8 +36,9 @@ PRUNE_ABOVE = 4096
 class Hazards:
     """The accesses of all instructions that a later one could still overtake.
 
-    A unit runs its instructions in order, so the ends within a track never fall: a check walks back
-    only over those that end after the new instruction starts.
+    A unit runs its instructions in order, so the last access to a region stands for all before it,
+    and the ends within a track never fall: a check walks back only over those that end after the
+    new instruction starts.
     """
 
     def __init__(self) -> None:
@@ -66,8 +67,10 @@ class Hazards:
         for regions, tracks in ((log.reads, self._reads), (log.writes, self._writes)):
             for region in regions:
                 access = Access(end, region.base, region.end, region, pc)
-                tracks.setdefault(region.memory, {}).setdefault(unit, []).append(access)
-                self._count += 1
+                track = tracks.setdefault(region.memory, {}).setdefault(unit, {})
+                if track.pop(region, None) is None:
+                    self._count += 1
+                track[region] = access
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +83,7 @@ class Hazards:
         for tracks in (self._reads, self._writes):
             for units in tracks.values():
                 for unit, track in units.items():
-                    units[unit] = [access for access in track if access.end > horizon]
+                    units[unit] = {r: access for r, access in track.items() if access.end > horizon}
                     self._count += len(units[unit])
         # If little could go, do not look again at every instruction.
         self._limit = max(PRUNE_ABOVE, 2 * self._count)
@@ -97,10 +100,10 @@ def _find(
 ) -> Access | None:
     """An access in flight of another unit that shares a byte with the region."""
     for other, track in tracks.get(region.memory, {}).items():
-        if other == unit or not track or track[-1].end <= start:
+        if other == unit:
             continue
         low, high = region.base, region.end
-        for access in reversed(track):
+        for access in reversed(track.values()):
             if access.end <= start:
                 break
             if access.low < high and low < access.high and region.overlaps(access.region):
