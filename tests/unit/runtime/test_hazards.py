@@ -172,6 +172,14 @@ def test_pruning_forgets_what_is_over_and_nothing_else() -> None:
     assert access(hazards, 4 * (PRUNE_ABOVE - 1), "b", PRUNE_ABOVE + 1, PRUNE_ABOVE + 2, 0) == ""
 
 
+def test_a_long_run_ahead_is_still_guarded() -> None:
+    """More accesses than are kept unpruned pass while the first instruction is in flight."""
+    ahead = [ld(PBUF, 8 * i, 0, 1 + i % 7) for i in range(PRUNE_ABOVE + 10)]
+    program = [scale(0, 0, 8, slow=10_000), *ahead, ld(BUF, 0, 0, 16)]
+    with pytest.raises(TrapError, match=r"WAR hazard: writes buf\[0..15\]"):
+        execute(program)
+
+
 def test_clear_forgets_everything() -> None:
     hazards = Hazards()
     access(hazards, 0, "a", 0, 100, 0)

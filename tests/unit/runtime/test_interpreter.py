@@ -1,6 +1,7 @@
 """Time, accounting and traps of the interpreter, on hand-worked and random programs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from spcc.isa.errors import ProgramError, TrapError
 from spcc.isa.tables import NO_LAYER
 from spcc.runtime.accounting import Segments
 from spcc.runtime.interpreter import Execution, Interpreter, Options
+from spcc.runtime.machine import Cost, State
 from spcc.runtime.memory import Dram
 from toy_machine import (
     ACC,
@@ -162,6 +164,12 @@ def test_layers_share_the_time_by_their_ends() -> None:
         {"ld": 8, "cu": 16},
     ]
     assert [a.instruction_count for a in done.layers] == [2, 2, 0, 1]
+
+
+def test_a_layer_ends_with_the_last_of_its_instructions_to_end() -> None:
+    program = [scale(0, 0, 8, slow=5), ld(BUF, 64, 0, 16), scale(0, 0, 1, slow=7)]
+    done = run(program, lines=[0, 0, 1, NO_LAYER], B=2)
+    assert [w.elapsed_cycles for w in done.windows] == [40, 7, 0, 0]
 
 
 def test_a_layer_that_ends_before_its_predecessor_has_no_time() -> None:
@@ -348,10 +356,28 @@ def test_a_machine_without_an_instruction_of_its_set_is_refused(
     costs = dict(MACHINE.costs)
     change(costs)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="no semantics or cost for"):
-        type(MACHINE)(
-            "toy", MACHINE.isa, MACHINE.spec_type, MACHINE.units, MACHINE.memories,
-            MACHINE.semantics, costs,
-        )  # fmt: skip
+        replace(MACHINE, costs=costs)
+
+
+def test_a_machine_without_a_unit_or_memory_of_its_set_is_refused() -> None:
+    with pytest.raises(TypeError, match="machine toy has no unit cu for scale"):
+        replace(MACHINE, units=("ld", "st", "ppu"))
+    short = replace(MACHINE, memories=lambda spec: MACHINE.memories(spec)[1:])
+    with pytest.raises(TypeError, match="machine toy has no memory acc"):
+        short.new_state(MACHINE.spec_type())
+
+
+def test_scratch_is_empty_before_every_instruction() -> None:
+    found: list[int] = []
+
+    def cost(state: State, inst: Instruction) -> Cost:
+        found.append(len(state.scratch))
+        return MACHINE.costs[type(inst)](state, inst)
+
+    costs = {**MACHINE.costs, type(CHAIN[2]): cost}
+    made = make_program([scale(0, 0, 1), scale(0, 0, 1)])
+    Interpreter(replace(MACHINE, costs=costs), made).run(Dram(made.data, made.dram_bytes))
+    assert found == [0, 0]
 
 
 def test_a_run_leaves_nothing_for_the_next() -> None:

@@ -1,6 +1,7 @@
 """Sessions: feeds, outputs, quantisation, taps, host fragments and the report."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,38 @@ def test_taps_are_taken_before_the_buffer_is_used_again() -> None:
     assert made.taps["late"].tolist() == y.tolist() == (2 * x).tolist()
     made.run(None, {"x": x})
     assert made.taps == {}
+
+
+def test_taps_and_outputs_of_raw_types_are_copies() -> None:
+    first = tensor("first", (2,), 128, "int32")
+    body = [ld(BUF, 0, 64, 16), store(BUF, 0, 128, 8), store(BUF, 8, 128, 8)]
+    made = session(make_program(
+        body, inputs=(tensor("n", (4,), 64, "int32"),), outputs=(first,),
+        layers=(layer("a", first), layer("b", first)), lines=[0, 0, 1, NO_LAYER],
+    ))  # fmt: skip
+    (last,) = made.run(None, {"n": np.arange(4, dtype=np.int32)}, taps=True)
+    assert [made.taps["a"].tolist(), made.taps["b"].tolist()] == [[0, 1], [2, 3]]
+    assert last.tolist() == [2, 3]
+
+
+def test_a_fragment_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ort = import_module("onnxruntime")
+    opened: list[Any] = []
+
+    class Counted(ort.InferenceSession):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            opened.append(args)
+            super().__init__(*args, **kwargs)
+
+    monkeypatch.setattr(ort, "InferenceSession", Counted)
+    a, b = tensor("a", (3,), 0), tensor("b", (3,), 32)
+    part = fragment("Neg", (a,), (b,), (TensorProto.FLOAT, TensorProto.FLOAT))
+    made = session(make_program(
+        [Host(fragment=0), Host(fragment=0)], fragments=(part,), inputs=(a,), outputs=(b,)
+    ))  # fmt: skip
+    for _ in range(2):
+        assert made.run(None, {"a": np.ones(3, np.float32)})[0].tolist() == [-1, -1, -1]
+    assert len(opened) == 1
 
 
 def test_report_of_a_layer() -> None:
