@@ -9,7 +9,7 @@ import numpy as np
 from ..isa.base import BaseSpec, Halt, Host
 from ..isa.encoding import Instruction, InstructionSet, Registers
 from ..isa.errors import TrapError
-from .energy import EnergyEntry
+from .energy import EnergyEntry, Rates
 from .memory import AccessLog, Dram, Memory
 
 BASE_UNITS = ("ld", "st", "ppu")
@@ -124,6 +124,7 @@ class Machine:
             one that has an entry is checked by it before its registers are set.
         costs: What each instruction costs, by class (none for configuration instructions).
         energy: The energy entries of a machine of given parameters.
+        rates: Its clock and its multipliers.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Machine:
     semantics: Mapping[type[Instruction], Semantics]
     costs: Mapping[type[Instruction], CostRule]
     energy: Callable[[Any], tuple[EnergyEntry, ...]] = lambda _: ()
+    rates: Callable[[Any], Rates] = lambda _: Rates(1000, 1)
 
     def __post_init__(self) -> None:
         for cls in self.isa.instructions:
