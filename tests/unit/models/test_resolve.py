@@ -1,0 +1,65 @@
+"""The names of networks, and what importing the layer costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from spcc import models
+from spcc.isa.errors import FrontendError
+from spcc.models import digits, light
+
+
+def test_import_brings_in_nothing_heavy() -> None:
+    links = Path(__file__).parents[3] / ".links"
+    code = (
+        f"import sys; sys.path.insert(0, {str(links)!r}); import spcc.models; "
+        "print(*{'numpy', 'onnx', 'onnxruntime'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
+def test_digits_is_a_file() -> None:
+    path = models.resolve("digits")
+    assert path == digits.MODEL
+    assert isinstance(path, Path)
+    assert path.is_file()
+
+
+def test_light_names_build_a_network() -> None:
+    model = models.resolve("light:squeezenet", seed=3)
+    assert isinstance(model, onnx.ModelProto)
+    assert model == light.build("squeezenet", 3)
+
+
+def test_names_are_all_that_resolve() -> None:
+    assert models.names()[0] == "digits"
+    assert set(models.names()[1:]) == {f"light:{name}" for name in light.names()}
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "folder/net", "./digits", "net.mlir"])
+def test_paths_are_not_ours(name: str) -> None:
+    assert models.resolve(name) is None
+
+
+def test_existing_file_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").touch()
+    assert models.resolve("plain") is None
+
+
+@pytest.mark.parametrize("name", ["vgg19", "digit", ""])
+def test_unknown_name_lists_the_names(name: str) -> None:
+    with pytest.raises(FrontendError) as caught:
+        models.resolve(name)
+    assert f"'{name}'" in caught.value.message
+    assert "digits, light:bvlc_alexnet" in caught.value.hint
+    assert "light:vgg19" in caught.value.hint
+
+
+def test_unknown_light_name_lists_the_names() -> None:
+    with pytest.raises(FrontendError, match=r"'vgg16'[\s\S]*vgg19, zfnet512"):
+        models.resolve("light:vgg16")
