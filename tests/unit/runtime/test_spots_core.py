@@ -12,7 +12,14 @@ from spcc.isa.formats.spots_tile import decode, encode
 from spcc.isa.targets.spots import SpotsSpec
 from spcc.runtime.machines import spots_core
 from spcc.runtime.machines.spots_core import run_conv, run_pool
-from spcc.runtime.machines.spots_geometry import Gemm, Geometry, Share, find_uses, reserved_limit
+from spcc.runtime.machines.spots_geometry import (
+    Gemm,
+    Geometry,
+    Share,
+    find_uses,
+    reserved_limit,
+    run_im2col,
+)
 
 OUTSIDE = {"obuf_wr", "obuf_rd", "saturated"}
 """Counters that the oracle leaves out."""
@@ -176,19 +183,51 @@ def test_threads_change_nothing(monkeypatch, case):
     assert serial[1:] == threaded[1:]
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 100), st.integers(0, 1 << 32))
-def test_wide_maps_use_every_lane(width, seed):
-    """Strips of 32 positions, whole and cut, against int64 without saturation."""
-    rng = np.random.default_rng(seed)
-    geo = Geometry(3, 3, 1, 1, 1, 1, 1, 1, 3, width, width)
-    image = rng.integers(-50, 50, (4, 3, width)).astype(np.int16)
-    weights = rng.integers(-50, 50, (20, 36)).astype(np.int16) * (rng.random((20, 36)) < 0.5)
-    case = Case(SpotsSpec(), geo, Gemm(1, 1, 20, 4, 14, 4, 0), image, weights, 0, 3, None)
+def saturating_sums(image, weights, psh, limit):
+    """3x3 sums [Kt, rows, columns] with padding 1 of [Ct, H, W]; also how often they saturate."""
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1))).astype(np.int64)
     patches = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    expected = np.einsum("kcrs,cyxrs->kyx", weights.reshape(20, 4, 3, 3).astype(np.int64), patches)
-    assert np.array_equal(case.run().sums, expected)
+    columns = patches.transpose(0, 3, 4, 1, 2).reshape(weights.shape[1], *image.shape[1:])
+    sums = np.zeros((weights.shape[0], *image.shape[1:]), np.int64)
+    saturated = 0
+    for k, column in enumerate(columns):
+        products = weights[:, k, None, None].astype(np.int64) * column
+        exact = sums + ((products + ((1 << psh) >> 1)) >> psh)
+        sums = np.clip(exact, -limit - 1, limit)
+        saturated += np.count_nonzero(sums != exact)
+    return sums, saturated
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 100), st.integers(0, 1 << 32), st.sampled_from([0, 3]))
+def test_wide_maps_use_every_lane(width, seed, psh):
+    """Strips of 32 positions, whole and cut, with and without saturation."""
+    rng = np.random.default_rng(seed)
+    geo = Geometry(3, 3, 1, 1, 1, 1, 1, 1, 3, width, width)
+    image = rng.integers(-300, 300, (4, 3, width)).astype(np.int16)
+    weights = rng.integers(-300, 300, (20, 36)).astype(np.int16) * (rng.random((20, 36)) < 0.5)
+    spec = SpotsSpec(ACC=18)
+    case = Case(spec, geo, Gemm(1, 1, 20, 4, 14, 4, psh), image, weights, 0, 3, None)
+    sums, saturated = saturating_sums(image, weights, psh, (1 << 17) - 1)
+    result = case.run()
+    assert np.array_equal(result.sums, sums)
+    assert result.counters["saturated"] == saturated
+    assert (saturated > 0) == (psh == 0) or width < 20
+
+
+@pytest.mark.parametrize(
+    ("cres", "chunks"), [(0, [30, 15]), (1, [20, 15]), (2, [18, 15]), (3, [18, 9])]
+)
+def test_rows_in_the_reserve_cost_no_fetch_time(cres, chunks):
+    """A narrow port; 5 new columns: 5 elements a channel if its old rows are kept, else 15."""
+    geo = Geometry(3, 3, 1, 1, 1, 1, 1, 1, 6, 8, 8)
+    spec, share = SpotsSpec(INBW=1), Share.split(6, 1)
+    gemm = Gemm(Ct=3, Q=2, cres=cres)
+    done = run_im2col(spec, geo, gemm, share, find_uses(geo, 0, share, spec.NC))
+    assert done.times[:, 4].tolist() == chunks
+    times, counters = oracle.im2col(spec, geo, gemm, 0, 6, 1)
+    assert done.times.T.tolist() == times
+    assert done.counters == {name: counters[name] for name in done.counters}
 
 
 @settings(max_examples=100, deadline=None)
