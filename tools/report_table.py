@@ -112,7 +112,7 @@ def _numbers(record: Record, total_cycles: int, error: Error | None) -> tuple[st
     return (
         f"{record.cycles:,}",
         _number(share, 1),
-        _number(used, 1) if record.macs.expanded else _NONE,
+        _number(used, 1) if record.macs.nominal else _NONE,
         _classes(record.macs),
         _sqnr(error) if error else _NONE,
         _number(record.energy.common.total_uj, 2),

@@ -12,6 +12,8 @@ from ..layout import view_of
 from .schedule import Epilogue, Plane, Schedule
 
 _SHIFT_LIMIT = 63
+_MOST_LEFT = -30
+"""Any value but 0, shifted left by 30 bits, saturates 16 bits: a longer shift gives the same."""
 
 
 def frac_of(value: SSAValue) -> int:
@@ -34,8 +36,8 @@ def epilogue_of(op: LayerOp, source_frac: int, *, bias: bool = False, staged: bo
     low, high = op.clip_range()
     limit = 1 << (bits - 1)
     residual = residual_of(op)
-    shift = source_frac - frac
-    residual_shift = None if residual is None else frac_of(residual) - frac
+    shift = max(source_frac - frac, _MOST_LEFT)
+    residual_shift = None if residual is None else max(frac_of(residual) - frac, _MOST_LEFT)
     if abs(shift) > _SHIFT_LIMIT or abs(residual_shift or 0) > _SHIFT_LIMIT:
         raise UnsupportedError(
             f"the scales of operand and result differ by 2^{shift}, more than 2^{_SHIFT_LIMIT}",
