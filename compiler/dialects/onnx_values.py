@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from xdsl.dialects.builtin import (
@@ -46,6 +46,11 @@ class KeyAttr(ParametrizedAttribute):
     """Something in the WeightStore, by key."""
 
     key: StringAttr
+
+    @classmethod
+    def of(cls, key: str) -> Self:
+        """Build from the store's key, which must be plain ASCII (`to_text`)."""
+        return cls.new([StringAttr(key)])
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:

@@ -1,0 +1,116 @@
+"""One opset for all that follows: local functions inlined, old operators converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import ModelProto, NodeProto, helper, inliner, shape_inference, version_converter
+
+from .problems import FOREIGN_ERRORS, Problems, first_line
+from .structure import MAX_NODES, is_default, subgraphs
+from .tensors import ELEM_TYPES, Array, small_tensor
+
+MIN_OPSET = 17
+_STUB_BYTES = 4096  # a larger constant is an input while the libraries look at the model
+
+
+def stub_constants(model: ModelProto, constants: Mapping[str, Array]) -> None:
+    """Leave the values of small constants in the model; make inputs of the others.
+
+    The converter and the inference serialise the model several times and need only small values.
+    """
+    graph = model.graph
+    real = [i for i in graph.input if i.name not in constants]
+    del graph.input[:], graph.initializer[:]
+    graph.input.extend(real)
+    for name, array in constants.items():
+        if array.nbytes <= _STUB_BYTES:
+            graph.initializer.append(small_tensor(name, array))
+        else:
+            elem = ELEM_TYPES[array.dtype.name]
+            graph.input.append(helper.make_tensor_value_info(name, elem, array.shape))
+
+
+def opsets_of(model: ModelProto) -> dict[str, int]:
+    """The opset version of every domain; ai.onnx is the empty name."""
+    versions = {"" if is_default(o.domain) else o.domain: o.version for o in model.opset_import}
+    return {"": 1, **versions}
+
+
+def convert(model: ModelProto, problems: Problems) -> ModelProto:
+    """Inline local functions and bring a model to opset 17 or later.
+
+    Args:
+        model: Checked, bound and stubbed; may be changed.
+        problems: Takes what cannot be converted.
+
+    Raises:
+        FrontendError: The conversion failed; what would follow makes no sense.
+    """
+    versions = opsets_of(model)
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(d, v) for d, v in versions.items())
+    for unused in ("training_info", "metadata_props"):
+        model.ClearField(unused)
+    _pin_ir_version(model)
+    if model.functions:
+        model = _inline(model, problems)
+        problems.raise_any()
+    if versions[""] < MIN_OPSET:
+        try:
+            model = shape_inference.infer_shapes(
+                model
+            )  # some adapters need the rank of their input
+            model = version_converter.convert_version(model, MIN_OPSET)
+        except FOREIGN_ERRORS as error:
+            problems.unsupported(
+                "",
+                f"opset {versions['']} cannot be converted to {MIN_OPSET}: {first_line(error)}",
+                f"export the model with opset {MIN_OPSET} or later",
+            )
+        problems.raise_any()
+        _pin_ir_version(model)
+    return model
+
+
+def _pin_ir_version(model: ModelProto) -> None:
+    """The lowest IR version that allows the opset and constants that are no inputs."""
+    lowest = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
+    model.ir_version = max(lowest, 8)
+
+
+def _inline(model: ModelProto, problems: Problems) -> ModelProto:
+    """Replace calls of local functions by their bodies."""
+    bodies = {(f.domain, f.name): list(f.node) for f in model.functions}
+    if (count := _inlined_count(list(model.graph.node), bodies, {})) > MAX_NODES:
+        problems.add("", f"its local functions unfold to {count} nodes, more than {MAX_NODES}")
+        return model
+    try:
+        model = inliner.inline_local_functions(model)
+    except FOREIGN_ERRORS as error:
+        problems.add("", f"local functions cannot be inlined: {first_line(error)}")
+    if left := [f"{f.domain}.{f.name}" for f in model.functions]:
+        problems.unsupported(
+            "", f"local functions {', '.join(left[:5])} follow another opset than the model"
+        )
+    return model
+
+
+def _inlined_count(
+    nodes: list[NodeProto],
+    bodies: Mapping[tuple[str, str], list[NodeProto]],
+    counts: dict[tuple[str, str], int],
+) -> int:
+    """How many nodes a list becomes with functions inlined; a recursive one counts as endless."""
+    total = 0
+    for node in nodes:
+        call = (node.domain, node.op_type)
+        total += 1
+        if call in bodies:
+            if call not in counts:
+                counts[call] = MAX_NODES + 1  # stands while the body is counted
+                counts[call] = _inlined_count(bodies[call], bodies, counts)
+            total += counts[call]
+        for graph in subgraphs(node):
+            total += _inlined_count(list(graph.node), bodies, counts)
+    return total
