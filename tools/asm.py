@@ -1,6 +1,7 @@
 """`spcc-as`: assembly text to a program file."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..isa.encoding import InstructionSet
@@ -38,3 +39,7 @@ def assemble_file(source: Path, output: Path) -> int:
     program.spec(find_target(program.target).spec())
     program.save(output)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

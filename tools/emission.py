@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..isa.files import replacing
 from ..isa.program import Program
+from ..isa.source import save_source, source_lines
 from .compile_flow import Request, compile_request
 from .targets import find_target
 
@@ -26,10 +27,12 @@ def emit_stage(args: Namespace, request: Request) -> int:
 
 
 def write_assembly(program: Program, output: Path | None) -> int:
-    """Write the assembly text of a program; large sections need a file beside it."""
-    from ..isa.dump import assembly_text
-
-    write_text(assembly_text(program, find_target(program.target).isa()), output)
+    """Write the assembly text of a program; with a file, large sections go beside it."""
+    isa = find_target(program.target).isa()
+    if output is None:
+        write_text("\n".join(source_lines(program, isa)), None)
+    else:
+        save_source(program, isa, output)
     return 0
 
 

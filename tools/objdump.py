@@ -93,3 +93,7 @@ def address(text: str) -> int:
     if value < 0:
         raise ValueError(text)
     return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
