@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.targets.mlir import MLIRTarget
 from xdsl.utils.arg_spec import ArgSpecParseError
 from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 from xdsl.xdsl_opt_main import xDSLOptMain
@@ -45,8 +46,8 @@ class SpccOpt(xDSLOptMain):
             self.register_pass(name, load)
 
     def register_all_targets(self) -> None:
-        """Offer the textual form only."""
-        self.available_targets["mlir"] = lambda module, output: print(module, file=output)
+        """Offer the textual form only, with all of its printing options."""
+        self.available_targets["mlir"] = lambda: MLIRTarget
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         """Add --weights to xDSL's options."""
@@ -58,7 +59,9 @@ class SpccOpt(xDSLOptMain):
             help="write the weights there and name the file in the output",
         )
 
-    def parse_chunk(self, chunk: IO[str], file_extension: str, start_offset: int = 0) -> ModuleOp | None:
+    def parse_chunk(
+        self, chunk: IO[str], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
         """Parse a module and open the weights that it names."""
         module = super().parse_chunk(chunk, file_extension, start_offset)
         if module is not None:
