@@ -10,8 +10,12 @@ from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.targets.mlir import MLIRTarget
-from xdsl.utils.arg_spec import ArgSpecParseError
-from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+    VerifyException,
+)
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from ..compiler.context import CompilerContext
@@ -60,7 +64,7 @@ class SpccOpt(xDSLOptMain):
         )
 
     def parse_chunk(
-        self, chunk: IO[str], file_extension: str, start_offset: int = 0
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
     ) -> ModuleOp | None:
         """Parse a module and open the weights that it names."""
         module = super().parse_chunk(chunk, file_extension, start_offset)
