@@ -1,7 +1,7 @@
 """Collects `*.mlir` files: every `// RUN:` line is a test, run inside this process.
 
-The lines are lit's, quoted as in a shell: `spcc-opt %s ARGS | spcc-opt ARGS | filecheck %s ARGS`; `%s`
-is the file itself. A plain lit run (lit.cfg.py) takes the same files, one process per tool.
+The lines are lit's, quoted as in a shell: `spcc-opt %s ARGS | spcc-opt ARGS | filecheck %s ARGS`.
+`%s` is the file itself. A plain lit run (lit.cfg.py) takes the same files, one process per tool.
 """
 
 import io
