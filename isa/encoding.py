@@ -98,6 +98,10 @@ class Field:
         return value - (1 << self.bits) if self.signed and value > self.maximum else value
 
 
+SELF_DELIMITING = 0
+"""As the run of a footprint's region: as long as what was last written from its base on."""
+
+
 class Region(NamedTuple):
     """Bytes of one memory: `run` bytes repeated along up to two strides (bytes).
 

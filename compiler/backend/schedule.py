@@ -75,7 +75,7 @@ class Schedule:
     ops: list[InstructionOp] = field(default_factory=list[InstructionOp])
     layer: int | None = None
     registers: dict[Any, Instruction] = field(default_factory=dict[Any, Instruction])
-    _half: int = 0
+    _turns: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
         self._op_of = instruction_ops(self.isa)
@@ -87,6 +87,16 @@ class Schedule:
                 return
             self.registers[instruction.register] = instruction
         self.ops.append(self._op_of[type(instruction)].of(instruction, self.layer))
+
+    def slot(self, memory: str, capacity: int, size: int) -> int:
+        """The address for the next item of a memory: its halves in turn, or 0 for what needs more.
+
+        The turn goes on from layer to layer, so a layer's first loads overlap the one before.
+        """
+        if size > capacity // 2:
+            return 0
+        self._turns[memory] = 1 - self._turns.get(memory, 1)
+        return capacity // 2 * self._turns[memory]
 
     def memory(self, name: str) -> int:
         """The index of an SRAM in the instruction set's table."""
@@ -154,9 +164,8 @@ class Schedule:
         both = staged is not None and residual is not None
         room = half_words // 2 if both else half_words
         for c, p, cn, pn in _pieces(chans, length, room):
-            target = self._half * half_words
+            target = self.slot("pbuf", 2 * half_words, half_words)
             first = target + room if both else target
-            self._half ^= 1
             if residual is not None:
                 self._stage(target, residual, c, p, cn, pn)
             if staged is not None:

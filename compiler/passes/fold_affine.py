@@ -34,7 +34,7 @@ class FoldAffinePass(ModulePass):
 
 @dataclass
 class FoldAffine(RewritePattern):
-    """affine(conv(x)) -> conv'(x), where the convolution has no other use and no epilogue."""
+    """affine(conv(x)) -> conv'(x) and affine(affine(x)) -> affine'(x), where the first has no other use."""
 
     store: WeightStore
 
@@ -42,6 +42,9 @@ class FoldAffine(RewritePattern):
     def match_and_rewrite(self, op: AffineOp, rewriter: PatternRewriter) -> None:
         """Fold one affine."""
         layer = op.input.owner
+        if isinstance(layer, AffineOp) and layer.result.has_one_use() and layer.clip is None:
+            self._merge(layer, op, rewriter)
+            return
         if not isinstance(layer, Conv2dOp | MatmulOp) or not _foldable(layer):
             return
         weight = layer.weight.owner
@@ -63,6 +66,21 @@ class FoldAffine(RewritePattern):
         )
         rewriter.replace_op(op, [new_weight, new_bias, merged])
         rewriter.erase_op(layer)
+
+    def _merge(self, first: AffineOp, second: AffineOp, rewriter: PatternRewriter) -> None:
+        """affine(affine(x)) -> affine'(x)."""
+        scale1, shift1 = (constant(self.store, v) for v in (first.scale, first.shift))
+        scale2, shift2 = (constant(self.store, v) for v in (second.scale, second.shift))
+        base = second.tensor.data
+        scale = new_constant(self.store, base, "scale", scale1 * scale2)
+        shift = new_constant(self.store, base, "shift", shift1 * scale2 + shift2)
+        merged = AffineOp(
+            operands=[first.input, scale.result, shift.result],
+            result_types=[second.result.type],
+            properties=merged_properties(first, second),
+        )
+        rewriter.replace_op(second, [scale, shift, merged])
+        rewriter.erase_op(first)
 
 
 def _foldable(layer: Conv2dOp | MatmulOp) -> bool:

@@ -16,11 +16,13 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ...isa.encoding import Instruction, InstructionSet, Region
+from ...isa.encoding import SELF_DELIMITING, Instruction, InstructionSet, Region
 from ...isa.errors import PassError
 from ..context import target_of
 from ..dialects.target import InstructionOp
 
+_RECENT = 64
+"""How many accesses back the write of a self-delimiting region is looked for."""
 _MOST_TOKENS = 3
 """Slots for waits, and for signals, in one instruction word."""
 
@@ -52,6 +54,19 @@ class _History:
         for region in regions:
             entry = (index, region.base, region.end, region, is_write)
             self.touched[str(region.memory), unit].append(entry)
+
+    def resolve(self, region: Region) -> Region:
+        """Give a self-delimiting region the extent of what was last written from its base on."""
+        if region.run != SELF_DELIMITING:
+            return region
+        writes = [
+            (index, other)
+            for (memory, _), entries in self.touched.items()
+            if memory == region.memory
+            for index, low, _, other, wrote in reversed(entries[-_RECENT:])
+            if wrote and low == region.base
+        ]
+        return max(writes)[1] if writes else region._replace(run=1)
 
     def last_conflict(self, region: Region, unit: str, is_write: bool, known: int) -> int:
         """The last instruction of a unit, after `known`, that conflicts with an access; -1 if none does."""
@@ -87,6 +102,7 @@ def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[i
             registers[instruction.register] = instruction
             continue
         unit, (reads, writes) = instruction.queue, isa.footprint(instruction, registers)
+        reads = tuple(map(history.resolve, reads))
         for other in units:
             if other == unit:
                 continue

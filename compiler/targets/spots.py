@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -139,22 +139,6 @@ def pack(spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pack
 
 
 @dataclass
-class _Slots:
-    """Addresses of a memory used in turn: halves, or the whole where one item needs it."""
-
-    capacity: int
-    turn: int = 0
-
-    def next(self, size: int) -> int:
-        """The address for the next item of `size` bytes."""
-        half = self.capacity // 2
-        if size > half:
-            return 0
-        self.turn ^= 1
-        return half * self.turn
-
-
-@dataclass
 class _Layer:
     """Everything the loops of one layer share."""
 
@@ -162,19 +146,12 @@ class _Layer:
     spec: SpotsSpec
     op: Operation
     window: Window
-    fmap: _Slots = field(init=False)
-    filter: _Slots = field(init=False)
-    obuf: _Slots = field(init=False)
-    bbuf: _Slots = field(init=False)
     loaded_input: tuple[int, ...] = ()
     loaded_weights: tuple[int, ...] = ()
     fmap_addr: int = 0
     filter_addr: int = 0
 
     def __post_init__(self) -> None:
-        spec = self.spec
-        self.fmap, self.filter = _Slots(spec.FCAP), _Slots(spec.WCAP)
-        self.obuf, self.bbuf = _Slots(spec.OCAP), _Slots(spec.BCAP)
         self.schedule.emit(
             Sgeo(**{k: v for k, v in vars(self.window).items() if k != "OH"})
         )
@@ -183,6 +160,11 @@ class _Layer:
     def input(self) -> SSAValue:
         return self.op.operands[0]
 
+    def sums(self, chans: int, rows: int) -> int:
+        """The OBUF word for the next block of sums."""
+        size = 4 * chans * rows * self.window.OW
+        return self.schedule.slot("obuf", self.spec.OCAP, size) // 4
+
     def load_input(self, image: int, channels: tuple[int, int], oy0: int, rows: int) -> int:
         """Load an input band unless it is the last one loaded; returns its first row."""
         low, high = input_rows(vars(self.window), oy0, rows)
@@ -190,7 +172,8 @@ class _Layer:
         if key != self.loaded_input:
             self.loaded_input = key
             count = channels[1] - channels[0]
-            self.fmap_addr = self.fmap.next(2 * count * (high - low) * self.window.W)
+            size = 2 * count * (high - low) * self.window.W
+            self.fmap_addr = self.schedule.slot("fmap", self.spec.FCAP, size)
             dram, run, dims = self._band(image, channels, low, high)
             self.schedule.load("fmap", self.fmap_addr, dram, run, dims)
         return low
@@ -252,7 +235,7 @@ def _lower_conv(layer: _Layer, op: Conv2dOp | MatmulOp) -> None:
         bias = _load_bias(layer, op, plan)
         for image in range(images):
             for oy0, rows in plan.bands(layer.window.OH):
-                ob = layer.obuf.next(4 * plan.Kt * rows * layer.window.OW) // 4
+                ob = layer.sums(plan.Kt, rows)
                 for at, channels in enumerate(plan.channel_tiles()):
                     weights.load(layer, offset + at)
                     row0 = layer.load_input(image, channels, oy0, rows)
@@ -279,7 +262,7 @@ def _load_bias(layer: _Layer, op: Conv2dOp | MatmulOp, plan: TilePlan) -> int:
     if op.bias is None:
         return 0
     assert isinstance(op.bias.owner, Operation)
-    addr = layer.bbuf.next(4 * plan.Kt)
+    addr = layer.schedule.slot("bbuf", layer.spec.BCAP, 4 * plan.Kt)
     dram = address_of(op.bias.owner) + 4 * plan.f0
     layer.schedule.load("bbuf", addr, dram, 4 * plan.Kt)
     return addr // 4
@@ -304,7 +287,7 @@ class _Weights:
             return
         layer.loaded_weights = (index,)
         size = self.bounds[index + 1] - self.bounds[index]
-        layer.filter_addr = layer.filter.next(size)
+        layer.filter_addr = layer.schedule.slot("filter", layer.spec.WCAP, size)
         layer.schedule.load("filter", layer.filter_addr, self.dram + self.bounds[index], size)
 
 
@@ -342,12 +325,12 @@ def _lower_pool(layer: _Layer, op: PoolOp) -> None:
             for oy0, rows in plan.bands(layer.window.OH):
                 Ct = channels[1] - channels[0]
                 row0 = layer.load_input(image, channels, oy0, rows)
-                ob = layer.obuf.next(4 * Ct * rows * layer.window.OW) // 4
+                ob = layer.sums(Ct, rows)
                 layer.set_tile(True, 1, 1, Ct, rows, 0)
                 layer.schedule.emit(
                     Pool(
                         op=PoolOp.KINDS.index(op.kind.data),
-                        incpad=int(op.include_pad.value.data),
+                        incpad=int(bool(op.include_pad.value.data)),
                         fm=layer.fmap_addr // 8,
                         row0=row0,
                         oy0=oy0,

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..base import BASE_INSTRUCTIONS, BaseSpec
-from ..encoding import Field, Footprint, Instruction, InstructionSet, Region
+from ..encoding import (
+    SELF_DELIMITING,
+    Field,
+    Footprint,
+    Instruction,
+    InstructionSet,
+    Region,
+)
 from ..errors import UsageError
 
 
@@ -136,16 +143,12 @@ class Conv(Instruction):
     acc = Field(0, 0, "1: start from the OBUF's sums, 0: from zero")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
-        """Read the input band and the weight tile; write (and with acc read) the sums.
-
-        The weight tile's length stands in the tile itself (its bitmaps), so the region is a single byte:
-        tiles never overlap, the first byte stands for the whole.
-        """
+        """Read the input band and the weight tile, whose length stands in it; write (with acc read) the sums."""
         geo, gemm = registers[Sgeo].values(), registers[Sgemm].values()
         sums = Region("obuf", 4 * self.ob, 4 * gemm["Kt"] * self.rows * geo["OW"])
         reads = [
             Region("fmap", 8 * self.fm, fmap_bytes(geo, gemm["Ct"], self.oy0, self.rows)),
-            Region("filter", 8 * self.wt, 1),
+            Region("filter", 8 * self.wt, SELF_DELIMITING),
         ]
         return Footprint((*reads, sums) if self.acc else tuple(reads), (sums,))
 
