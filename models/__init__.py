@@ -1,1 +1,65 @@
-"""Networks that ship with spcc, and builders with seeded weights."""
+"""Networks that ship with spcc, and builders with seeded weights.
+
+Importing this costs nothing: numpy and onnx come in with the first call.
+"""
+
+TYPE_CHECKING = False  # type checkers take it for typing's, whose import would cost 8 ms
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Any
+
+    import numpy.typing as npt
+    import onnx
+
+LIGHT = "light:"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `resolve` knows."""
+    from . import light
+
+    return ("digits", *(f"{LIGHT}{name}" for name in light.names()))
+
+
+def resolve(name: str, seed: int = 0) -> "Path | onnx.ModelProto | None":
+    """Find the network that a name on the command line stands for.
+
+    Args:
+        name: "digits", "light:NAME", or a path.
+        seed: Seed of the weights of a light network.
+
+    Returns:
+        The file of a network that ships, a network just built, or None where `name` is a path and
+        no name of ours: it holds a separator or a suffix, or such a file exists.
+
+    Raises:
+        FrontendError: No network and no file has that name.
+    """
+    if name == "digits":
+        from .digits import MODEL
+
+        return MODEL
+    if name.startswith(LIGHT):
+        from . import light
+
+        return light.build(name.removeprefix(LIGHT), seed)
+    import os.path
+
+    if os.path.dirname(name) or os.path.splitext(name)[1] or os.path.exists(name):
+        return None
+    from ..isa.errors import FrontendError
+
+    raise FrontendError(
+        f"No network and no file is called '{name}'",
+        hint=f"the networks that ship are {', '.join(names())}",
+    )
+
+
+def seeded_inputs(
+    model: "onnx.ModelProto | Mapping[str, tuple[int, ...]]", seed: int
+) -> "dict[str, npt.NDArray[Any]]":
+    """Make one input for every graph input of a model; see `inputs.seeded_inputs`."""
+    from .inputs import seeded_inputs as draw
+
+    return draw(model, seed)
