@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from ..isa.errors import UsageError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """One accelerator; each part is imported when asked for, so that spcc-run never loads the compiler.
+    """One accelerator; each part is imported when asked for: spcc-run never loads the compiler.
 
     Args:
         name: The name on the command line and in program files.
@@ -59,34 +59,71 @@ TARGETS: dict[str, Target] = {
 }
 
 
+GROUP = "spcc.targets"
+"""Entry-point group in which installed packages offer targets: `name = "module:Target record"`."""
+
+
 @cache
-def all_targets() -> dict[str, Target]:
-    """Our targets and those of installed packages (entry-point group `spcc.targets`).
+def _offered() -> dict[str, EntryPoint]:
+    """Targets of installed packages by name, not yet imported.
 
     Raises:
         UsageError: A name is taken twice.
     """
-    targets = dict(TARGETS)
-    for entry in entry_points(group="spcc.targets"):
-        if entry.name in targets:
+    offered: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        if entry.name in TARGETS or entry.name in offered:
             raise UsageError(
                 f"target '{entry.name}' of {entry.value} is already taken",
-                "entry-point group spcc.targets",
+                f"entry-point group {GROUP}",
                 "uninstall one of the two packages or rename its target",
             )
-        targets[entry.name] = entry.load()
-    return targets
+        offered[entry.name] = entry
+    return offered
+
+
+@cache
+def _load(name: str) -> Target:
+    """Import the record of an installed package.
+
+    Raises:
+        UsageError: It cannot be imported, is no `Target`, or has another name.
+    """
+    entry = _offered()[name]
+    where = f"entry point '{name} = {entry.value}' of group {GROUP}"
+    try:
+        target = entry.load()
+    except Exception as error:  # whatever foreign code raises while it is imported
+        raise UsageError(
+            f"cannot be loaded: {type(error).__name__}: {error}",
+            where,
+            "update or uninstall the package that offers it",
+        ) from error
+    if not isinstance(target, Target) or target.name != name:
+        found = f"the target '{target.name}'" if isinstance(target, Target) else f"{target!r}"
+        raise UsageError(f"names {found}, not a Target called '{name}'", where)
+    return target
+
+
+def all_targets() -> dict[str, Target]:
+    """Our targets and those of installed packages (entry-point group `spcc.targets`).
+
+    Raises:
+        UsageError: A name is taken twice, or a package's record cannot be loaded.
+    """
+    return {**TARGETS, **{name: _load(name) for name in _offered()}}
 
 
 def find_target(name: str) -> Target:
     """The target of that name.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, a name is taken twice, or the record cannot be loaded.
     """
-    targets = all_targets()
-    if name not in targets:
-        raise UsageError(
-            f"unknown target '{name}'", "--target", f"the targets are {', '.join(sorted(targets))}"
-        )
-    return targets[name]
+    offered = _offered()
+    if name in TARGETS:
+        return TARGETS[name]
+    if name not in offered:
+        known = ", ".join(sorted([*TARGETS, *offered]))
+        raise UsageError(f"unknown target '{name}'", "--target", f"the targets are {known}")
+    return _load(name)

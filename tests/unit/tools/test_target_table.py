@@ -1,0 +1,95 @@
+"""The table of targets: ours, and those that installed packages offer."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import EntryPoint, EntryPoints
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from spcc.isa.errors import UsageError
+from spcc.tools import targets
+
+GUEST = replace(targets.TARGETS["spots"], name="guest")
+Offer = Callable[..., None]
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
+    """Install entry points `name=object`; an exception is raised when its entry is loaded."""
+
+    class Entry(SimpleNamespace):
+        def load(self) -> object:
+            if isinstance(self.content, Exception):
+                raise self.content
+            return self.content
+
+    def forget() -> None:
+        targets._offered.cache_clear()
+        targets._load.cache_clear()
+
+    def install(*offers: tuple[str, object]) -> None:
+        entries = [
+            Entry(name=name, value="guest:TARGET", content=content) for name, content in offers
+        ]
+        monkeypatch.setattr(
+            targets, "entry_points", lambda group: entries if group == targets.GROUP else []
+        )
+        forget()
+
+    yield install  # type: ignore[misc]
+    monkeypatch.undo()
+    forget()
+
+
+def test_a_guest_is_a_target_like_ours(offer: Offer) -> None:
+    offer(("guest", GUEST))
+    assert targets.find_target("guest") is GUEST
+    assert list(targets.all_targets()) == ["spots", "guest"]
+
+
+def test_ours_need_no_guest_to_load(offer: Offer) -> None:
+    offer(("guest", ImportError("no module named numpy2")))
+    assert targets.find_target("spots") is targets.TARGETS["spots"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (ImportError("no module named numpy2"), "cannot be loaded: ImportError: no module named"),
+        (ZeroDivisionError("at import"), "cannot be loaded: ZeroDivisionError: at import"),
+        (42, "names 42, not a Target called 'guest'"),
+        (targets.TARGETS["spots"], "names the target 'spots', not a Target called 'guest'"),
+    ],
+)
+def test_a_broken_guest_is_named(offer: Offer, content: object, sentence: str) -> None:
+    offer(("guest", content))
+    for use in (lambda: targets.find_target("guest"), targets.all_targets):
+        with pytest.raises(UsageError, match=r"of group spcc\.targets") as caught:
+            use()
+        assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize("names", [("spots",), ("guest", "guest")])
+def test_a_name_is_taken_once(offer: Offer, names: tuple[str, ...]) -> None:
+    offer(*((name, GUEST) for name in names))
+    with pytest.raises(UsageError, match=f"target '{names[0]}' of guest:TARGET is already taken"):
+        targets.find_target("spots")
+
+
+def test_an_unknown_name_gets_all_the_known_ones(offer: Offer) -> None:
+    offer(("guest", ImportError("never imported")))
+    with pytest.raises(UsageError, match="unknown target 'spot'") as caught:
+        targets.find_target("spot")
+    assert caught.value.hint == "the targets are guest, spots"
+
+
+def test_real_entry_points_are_read(offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer()
+    entry = EntryPoint("guest", f"{__name__}:GUEST", targets.GROUP)
+
+    def lookup(**select: Any) -> EntryPoints:
+        return EntryPoints([entry]).select(**select)
+
+    monkeypatch.setattr(targets, "entry_points", lookup)
+    assert targets.find_target("guest") is GUEST
