@@ -64,8 +64,8 @@ class FoldAffine(RewritePattern):
             result_types=[op.result.type],
             properties=merged_properties(layer, op),
         )
-        rewriter.replace_op(op, [new_weight, new_bias, merged])
-        rewriter.erase_op(layer)
+        rewriter.replace(op, [new_weight, new_bias, merged])
+        rewriter.erase(layer)
 
     def _merge(self, first: AffineOp, second: AffineOp, rewriter: PatternRewriter) -> None:
         """affine(affine(x)) -> affine'(x)."""
@@ -79,8 +79,8 @@ class FoldAffine(RewritePattern):
             result_types=[second.result.type],
             properties=merged_properties(first, second),
         )
-        rewriter.replace_op(second, [scale, shift, merged])
-        rewriter.erase_op(first)
+        rewriter.replace(second, [scale, shift, merged])
+        rewriter.erase(first)
 
 
 def _foldable(layer: Conv2dOp | MatmulOp) -> bool:

@@ -14,7 +14,6 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.rewriter import InsertPoint
 
 from ..context import main_of
 from ..dialects.sparse_tensor import (
@@ -68,8 +67,8 @@ class FuseElementwise(RewritePattern):
                 result_types=[op.result.type],
                 properties=merged_properties(layer, op),
             )
-            rewriter.replace_op(op, fused)
-            rewriter.erase_op(layer)
+            rewriter.replace(op, fused)
+            rewriter.erase(layer)
             return
 
 
@@ -111,7 +110,7 @@ class FuseRequantize(RewritePattern):
         source, only = op.input, op.input.has_one_use()
         if isinstance(source, BlockArgument) and only and encoding_of(source) is None:
             rewriter.replace_value_with_new_type(source, wanted)
-            rewriter.replace_op(op, [], [op.input])
+            rewriter.replace(op, [], [op.input])
         elif isinstance(source.owner, _PRODUCERS) and only and encoding_of(source) is None:
             layer = source.owner
             fused = type(layer)(
@@ -119,12 +118,11 @@ class FuseRequantize(RewritePattern):
                 result_types=[wanted],
                 properties=merged_properties(layer, op),
             )
-            rewriter.replace_op(op, fused)
-            rewriter.erase_op(layer)
+            rewriter.replace(op, fused)
+            rewriter.erase(layer)
         else:
             properties = {k: v for k, v in op.properties.items() if k not in ("frac", "bits")}
             copy = ElementwiseOp(
                 operands=[source, None], result_types=[wanted], properties=properties
             )
-            rewriter.replace_op(op, copy, insertion_point=InsertPoint.before(op))
-
+            rewriter.replace(op, copy)

@@ -63,7 +63,7 @@ class LowerAffine(RewritePattern):
             },
         )
         made += [weight, bias, conv]
-        rewriter.replace_op(op, made, [self._view(op, conv.result, shape, made)])
+        rewriter.replace(op, made, [self._view(op, conv.result, shape, made)])
 
     @staticmethod
     def _view(
