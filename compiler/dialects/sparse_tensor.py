@@ -395,7 +395,8 @@ def merged_properties(first: Operation, second: Operation) -> dict[str, Attribut
     assert isinstance(first, LayerOp) and isinstance(second, LayerOp)
     kept = {key: value for key, value in first.properties.items() if key not in _EPILOGUE}
     nodes = ArrayAttr([*first.nodes.data, *second.nodes.data])
-    low = max(first.clip_range()[0], second.clip_range()[0])
-    high = max(min(first.clip_range()[1], second.clip_range()[1]), low)
+    # The second clip of the first one's bounds: right where the ranges lie apart, too.
+    floor, ceiling = second.clip_range()
+    low, high = (min(max(bound, floor), ceiling) for bound in first.clip_range())
     clip = {"clip": bounds(low, high)} if (low, high) != (-float("inf"), float("inf")) else {}
     return kept | {"nodes": nodes, "tensor": second.tensor} | clip
