@@ -253,8 +253,9 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
                     visit(key)
 
     for op in module.walk():
-        for attribute in (*op.properties.values(), *op.attributes.values()):
-            visit(attribute)
+        for name, attribute in (*op.properties.items(), *op.attributes.items()):
+            if name != "source":  # an ONNX tensor, whose own array may be out of use
+                visit(attribute)
     return found
 
 
