@@ -172,7 +172,7 @@ class _Run:
             end = start
             account = self.accounts[self.interpreter.layer_of[pc]]
             if inst.is_config:
-                self._configure(inst)
+                end = timeline.work(self._configure(inst, unit, account))
             else:
                 end = timeline.work(self._compute(pc, inst, unit, account))
                 self._guard(pc, unit, start, end)
@@ -180,11 +180,20 @@ class _Run:
             self.semaphores.signal(inst.signal, end, unit, pc)
         self._finish(pc, start, end)
 
-    def _configure(self, inst: Instruction) -> None:
+    def _configure(self, inst: Instruction, unit: str, account: LayerAccount) -> int:
+        """Set the registers; the cycles it takes, 0 unless the machine says otherwise."""
         check = self.machine.semantics.get(type(inst))
         if check:
             check(self.state, inst)
         self.state.registers[inst.register] = inst
+        rule = self.machine.costs.get(type(inst))
+        if rule is None:
+            return 0
+        self.log.clear()
+        cost = rule(self.state, inst)
+        self.state.scratch.clear()
+        account.add(unit, cost, self.log)
+        return cost.cycles
 
     def _compute(self, pc: int, inst: Instruction, unit: str, account: LayerAccount) -> int:
         """Execute an instruction's cost rule and semantics; its cycles."""

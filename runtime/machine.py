@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..isa.base import BaseSpec, Halt, Host
+from ..isa.base import BaseSpec, Halt, Host, Ppu
 from ..isa.encoding import Instruction, InstructionSet, Registers
 from ..isa.errors import TrapError
 from .energy import EnergyEntry, Rates
@@ -122,9 +122,12 @@ class Machine:
             set's table, more if reports or energy need them.
         semantics: What each instruction does, by class. Configuration instructions need no entry;
             one that has an entry is checked by it before its registers are set.
-        costs: What each instruction costs, by class (none for configuration instructions).
+        costs: What each instruction costs, by class. A configuration instruction without an entry
+            takes 0 cycles; the rule of one with an entry sees its registers already set.
         energy: The energy entries of a machine of given parameters.
         rates: Its clock and its multipliers.
+        timed_units: The compute units whose cycles are a layer's when DRAM is unlimited; all of
+            them if not given. A unit that works beside them (a drain) is left out.
     """
 
     name: str
@@ -136,20 +139,35 @@ class Machine:
     costs: Mapping[type[Instruction], CostRule]
     energy: Callable[[Any], tuple[EnergyEntry, ...]] = lambda _: ()
     rates: Callable[[Any], Rates] = lambda _: Rates(1000, 1)
+    timed_units: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        table = self.isa.symbols.get("memories", ())
+        if Ppu in self.isa.instructions and not {"pbuf", "bbuf"} <= set(table[1:]):
+            raise TypeError(
+                f"machine {self.name} lacks a memory of the PPU: the instruction set's table holds "
+                "the accumulators first, and somewhere behind them pbuf and bbuf"
+            )
+        for unit in self.timed_units:
+            if unit not in self.compute_units:
+                raise TypeError(f"machine {self.name} has no compute unit {unit} to be timed")
         for cls in self.isa.instructions:
-            if cls in (Host, Halt) or cls.is_config:
+            if cls in (Host, Halt):
                 continue
-            if cls not in self.semantics or cls not in self.costs:
-                raise TypeError(f"machine {self.name} has no semantics or cost for {cls.mnemonic}")
             if cls.unit not in self.units:
                 raise TypeError(f"machine {self.name} has no unit {cls.unit} for {cls.mnemonic}")
+            if not cls.is_config and (cls not in self.semantics or cls not in self.costs):
+                raise TypeError(f"machine {self.name} has no semantics or cost for {cls.mnemonic}")
 
     @property
     def compute_units(self) -> tuple[str, ...]:
         """The target's own units."""
         return tuple(unit for unit in self.units if unit not in BASE_UNITS)
+
+    @property
+    def layer_units(self) -> tuple[str, ...]:
+        """The units whose cycles are a layer's when DRAM is unlimited."""
+        return self.timed_units or self.compute_units
 
     def new_state(self, spec: BaseSpec, dram: Dram | None = None) -> State:
         """A machine at rest: SRAMs of zeros, no register set; all memories share the DRAM's log."""

@@ -30,7 +30,8 @@ def build_report(
     Returns:
         `target`, `config`, `info`, `is_compute_only` (B = 0), `layers` and `totals`. A layer has
         `name`, `op`, `placement`, `nodes`, `source`; `cycles` (compute-only: those of its
-        instructions on compute units, else its elapsed cycles), `compute_cycles`, `elapsed_cycles`;
+        instructions on the timed units, else its elapsed cycles), `compute_cycles`,
+        `elapsed_cycles`;
         `busy`, `idle` by unit and `stall` by unit and cause, which add up to its elapsed cycles;
         `waits` (semaphore stalls by unit and unit waited for); `unit_cycles` (cycles of its own
         instructions by unit, whenever they ran); `macs` by class with `nominal` and `expanded`;
@@ -71,7 +72,7 @@ def _record(
     machine: Machine,
     spec: BaseSpec,
 ) -> dict[str, Any]:
-    compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.compute_units)
+    compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.layer_units)
     counters = {name: int(count) for name, count in sorted(account.counters.items())}
     srams = sorted((account.read_bytes.keys() | account.written_bytes.keys()) - {"dram"})
     return {

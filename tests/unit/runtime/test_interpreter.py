@@ -367,6 +367,26 @@ def test_a_machine_without_a_unit_or_memory_of_its_set_is_refused() -> None:
         short.new_state(MACHINE.spec_type())
 
 
+def test_a_machine_needs_the_memories_of_the_ppu_behind_the_accumulators() -> None:
+    for memories in (("acc", "buf", "bbuf"), ("pbuf", "acc", "bbuf"), ("acc",)):
+        isa = replace(MACHINE.isa, symbols={"memories": memories})
+        with pytest.raises(TypeError, match="machine toy lacks a memory of the PPU"):
+            replace(MACHINE, isa=isa)
+
+
+def test_configuration_takes_the_cycles_that_the_machine_says() -> None:
+    def cost(state: State, inst: Instruction) -> Cost:
+        assert state.register(type(inst)) is inst
+        return Cost(3, {"configured": 1})
+
+    machine = replace(MACHINE, costs={**MACHINE.costs, type(CHAIN[0]): cost})
+    made = make_program([pgeo(), pgeo(shift=1), *CHAIN[1:]], layers=(layer("a"),))
+    done = Interpreter(machine, made).run(Dram(made.data, made.dram_bytes))
+    assert times(done)[:2] == [(0, 3), (3, 6)]
+    assert done.layers[0].counters["configured"] == 2
+    assert done.layers[0].unit_cycles["ppu"] == 7  # 2 x 3, and 1 of the 16 values
+
+
 def test_scratch_is_empty_before_every_instruction() -> None:
     found: list[int] = []
 

@@ -1,6 +1,7 @@
 """Sessions: feeds, outputs, quantisation, taps, host fragments and the report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,17 @@ def test_compute_only_cycles_are_those_of_the_compute_units() -> None:
     (got,) = made.report["layers"]
     assert made.report["is_compute_only"]
     assert (got["cycles"], got["compute_cycles"], got["elapsed_cycles"]) == (8, 8, 11)
+
+
+def test_compute_only_cycles_are_those_of_the_timed_units_if_some_are_named() -> None:
+    spare = replace(MACHINE, units=(*MACHINE.units, "drain"), timed_units=("drain",))
+    assert spare.layer_units == ("drain",)
+    made = InferenceSession(double(), spare)
+    made.run(None, {"x": np.zeros((2, 4), np.float32)})
+    (got,) = made.report["layers"]
+    assert (got["cycles"], got["unit_cycles"]["cu"]) == (0, 8)
+    with pytest.raises(TypeError, match="machine toy has no compute unit ppu to be timed"):
+        replace(MACHINE, timed_units=("ppu",))
 
 
 def test_totals_are_the_sums_and_count_what_belongs_to_no_layer() -> None:
