@@ -1,16 +1,19 @@
-"""Make concatenation by address possible: an operand that cannot be written into the result is copied."""
+"""Make concatenation by address possible: copy an operand that cannot be written into the result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType, f32
-from xdsl.ir import Operation, SSAValue
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Block, BlockArgument, OpResult, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..context import main_of
+from ..dialects.onnx import INPUTS_ATTRIBUTE
 from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
@@ -30,7 +33,7 @@ _WRITERS = (Conv2dOp, MatmulOp, PoolOp, ElementwiseOp, HostCallOp, ConcatOp)
 
 @dataclass(frozen=True)
 class InsertCopiesPass(ModulePass):
-    """Copy what concat cannot place. Ensures that each concat operand is written by one op, for it alone."""
+    """Copy what concat cannot place. Ensures that one op writes each operand, for one concat alone."""
 
     name = "insert-copies"
 
@@ -43,9 +46,13 @@ class InsertCopiesPass(ModulePass):
                 if value in placed or not _is_placeable(value):
                     value = _copy(concat, at)
                 placed.add(value)
+        apart = {value for value in placed if shape_of(value)[0] > 1}  # images with gaps between
         for view in [o for o in main.body.block.ops if isinstance(o, ReshapeOp)]:
-            before, after = shape_of(view.input), shape_of(view.result)
-            if view.input in placed and before[0] not in (1, after[:1] and after[0]):
+            if view.input not in apart:
+                continue
+            if shape_of(view.input)[:1] == shape_of(view.result)[:1]:
+                apart.add(view.result)
+            else:
                 _copy(view, 0)
 
 
@@ -68,13 +75,15 @@ def _copy(user: LayerOp, at: int) -> SSAValue:
 
 
 def source_tensor(value: SSAValue) -> str:
-    """The ONNX tensor a value equals; empty for a graph input."""
-    match value.owner:
-        case LayerOp():
-            return value.owner.tensor.data
-        case HostCallOp() as call:
-            return call.tensors.data[list(call.results).index(value)].data
-        case Operation():
-            return ""
+    """The ONNX tensor a value equals; empty for a constant."""
+    match value:
+        case OpResult(op=LayerOp() as layer):
+            return layer.tensor.data
+        case OpResult(op=HostCallOp() as call, index=index):
+            return call.tensors.data[index].data
+        case BlockArgument(block=Block() as block, index=index):
+            main = block.parent_op()
+            assert isinstance(main, FuncOp)
+            return cast("ArrayAttr[StringAttr]", main.attributes[INPUTS_ATTRIBUTE]).data[index].data
         case _:
             return ""
