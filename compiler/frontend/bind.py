@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -25,6 +25,13 @@ def dims_of(kind: TypeProto) -> list[Dim] | None:
     ]
 
 
+def could_be(dims: Sequence[Dim], shape: tuple[int, ...]) -> bool:
+    """Whether dimensions as written allow a shape."""
+    return len(dims) == len(shape) and all(
+        size == d for d, size in zip(dims, shape, strict=True) if isinstance(d, int)
+    )
+
+
 @dataclass
 class Binding:
     """The shapes of the graph inputs while they are found.
@@ -41,13 +48,16 @@ class Binding:
     problems: Problems
     symbols: dict[str, int] = field(default_factory=dict[str, int])
 
-    def bind(self, graph: GraphProto, constants: set[str]) -> dict[str, TensorKind]:
+    def bind(self, graph: GraphProto, constants: Mapping[str, TensorKind]) -> dict[str, TensorKind]:
         """Find a static kind for every graph input that is not a constant, and write it there.
 
         Raises:
             UsageError: A shape or batch that the user gave is not positive.
         """
         self._check_given()
+        for value in graph.input:
+            if value.name in constants:
+                self._check_default(value, constants[value.name])
         inputs = [i for i in graph.input if i.name not in constants]
         names = [i.name for i in inputs]
         for name in self.shapes:
@@ -85,6 +95,16 @@ class Binding:
                     f"(at most {MAX_ELEMENTS})",
                     f"--shape {name}",
                 )
+
+    def _check_default(self, value: ValueInfoProto, kind: TensorKind) -> None:
+        """An initializer that is also a graph input has that input's type."""
+        dims = dims_of(value.type)
+        is_other = dims is not None and not could_be(dims, kind.shape)
+        if is_other or DTYPES.get(value.type.tensor_type.elem_type) != kind.dtype:
+            self.problems.add(
+                f"initializer '{value.name}'",
+                f"is {kind.dtype} of shape {kind.shape}, unlike the graph input of its name",
+            )
 
     def _is_tensor(self, value: ValueInfoProto) -> bool:
         where = f"input '{value.name}'"
@@ -160,8 +180,12 @@ class Binding:
             self.problems.add(
                 where, f"dynamic dimensions {', '.join(unknown)}", f"--shape {name}={example}"
             )
-        elif any(d < 1 for d in shape):
-            self.problems.add(where, f"shape {_text(shape)} has a dimension below 1")
+        elif any(d < 0 for d in shape):
+            self.problems.add(where, f"shape {_text(shape)} has a negative dimension")
+        elif 0 in shape:
+            self.problems.unsupported(
+                where, f"shape {_text(shape)} has no elements; empty tensors are not supported"
+            )
         elif prod(shape) > MAX_ELEMENTS:
             self.problems.add(
                 where, f"shape {_text(shape)} has {prod(shape)} elements, more than {MAX_ELEMENTS}"

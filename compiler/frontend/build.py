@@ -85,7 +85,8 @@ class Builder:
             MODEL_ATTRIBUTE: to_text(model),
             OPSET_ATTRIBUTE: IntegerAttr(versions[""], i64),
         }
-        others = {d: IntegerAttr(v, i64) for d, v in sorted(versions.items()) if d}
+        used = {n.proto.domain for n in nodes if not is_default(n.proto.domain)}
+        others = {d: IntegerAttr(versions[d], i64) for d in sorted(used)}
         if others:
             attributes[DOMAINS_ATTRIBUTE] = DictionaryAttr(others)
         return ModuleOp([func], attributes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import inf
 from typing import Any, cast
 
 from onnx import NodeProto, helper
@@ -106,7 +106,7 @@ def _attribute_problems(op_type: str, attributes: dict[str, Any]) -> Iterator[st
             yield f"{name} = {value} must be positive"
         elif name in _NOT_NEGATIVE and any(v < 0 for v in integers) and op_type != "Pad":
             yield f"{name} = {value} must not be negative"
-        elif name == "epsilon" and not (isfinite(values[0]) and values[0] >= 0):
+        elif name == "epsilon" and not all(isinstance(v, float) and 0 <= v < inf for v in values):
             yield f"epsilon = {value} must be a number and not negative"
         elif name == "auto_pad" and value not in _AUTO_PADS:
             yield f"auto_pad = {value} is none of NOTSET, SAME_UPPER, SAME_LOWER, VALID"
@@ -188,6 +188,13 @@ def transpose(node: Node) -> Iterator[str]:
         yield f"perm = {perm} is no permutation of {len(shape)} axes"
 
 
+def squeeze(node: Node) -> Iterator[str]:
+    """The list of axes is not empty: shape inference then keeps all, onnxruntime drops all."""
+    axes = (node.constants or {}).get(1)
+    if axes is not None and axes.size == 0:
+        yield "its list of axes is empty; leave the input away to drop every axis of size 1"
+
+
 def axis_in_range(node: Node) -> Iterator[str]:
     """The axis is one of the first input's."""
     shape, axis = node.shape(0), node.attributes.get("axis")
@@ -229,6 +236,7 @@ BEFORE: dict[str, Rule] = {
     "BatchNormalization": per_channel(1, 2, 3, 4),
     "Gemm": gemm,
     "InstanceNormalization": per_channel(1, 2),
+    "Squeeze": squeeze,
     "Transpose": transpose,
 }
 AFTER: dict[str, Rule] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import onnx.defs
 from onnx import NodeProto, TypeProto, helper, shape_inference
@@ -160,5 +159,5 @@ def _rounds_up(proto: NodeProto) -> bool:
 
 def _reason(error: BaseException) -> str:
     """The telling part of an inference error."""
-    text: Any = first_line(error)
-    return text.split(") ", 1)[-1] if text.startswith("[ShapeInferenceError]") else text
+    text = first_line(error)
+    return text.removeprefix("[ShapeInferenceError] ").removeprefix("[TypeInferenceError] ")

@@ -17,21 +17,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnx import ModelProto
+from onnx import GraphProto, ModelProto
 from xdsl.dialects.builtin import ModuleOp
 
 from ..weights import WeightStore
-from .bind import Binding
+from .bind import Binding, could_be, dims_of
 from .build import Builder
 from .checks import check_attributes
 from .export import module_to_model
 from .infer import Inference
-from .opset import convert, opsets_of, stub_constants
+from .opset import added_constants, convert, opsets_of, stub_constants
 from .problems import Problems
 from .propagate import Walk
 from .read import read_model
-from .structure import check_structure
-from .tensors import TensorKind, load_initializers
+from .structure import check_order, check_structure
+from .tensors import DTYPES, TensorKind, load_initializers
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,15 @@ def import_model(
         check_attributes(node, problems)
     constants = load_initializers(raw, problems)
     binding = Binding(shapes or {}, batch, problems)
-    inputs = binding.bind(model.graph, set(constants))
+    known = {n: TensorKind(a.dtype.name, a.shape) for n, a in constants.items()}
+    inputs = binding.bind(model.graph, known)
     problems.raise_any()
     stub_constants(model, constants)
     model = convert(model, problems)
+    constants |= added_constants(model, constants, problems)
+    known |= {n: TensorKind(a.dtype.name, a.shape) for n, a in constants.items()}
+    check_order(model.graph, problems)  # of bodies that were inlined
+    problems.raise_any()
     graph, outputs = model.graph, [o.name for o in model.graph.output]
     inference = Inference(
         versions=opsets_of(model),
@@ -93,15 +98,32 @@ def import_model(
         declared={v.name: v.type for v in (*graph.value_info, *graph.output)},
         binding=binding,
         problems=problems,
-        kinds={**inputs, **{n: TensorKind(a.dtype.name, a.shape) for n, a in constants.items()}},
+        kinds={**inputs, **known},
         constants=constants,
     )
     walk = Walk(inference)
     nodes = walk.run(graph.node, outputs)
     problems.raise_any()
     sources = [(name, walk.alias.get(name, name)) for name in outputs]
+    kinds = {name: inference.kinds[source] for name, source in sources}
+    _check_declared(graph, kinds, problems)
     builder = Builder(inputs, sources, constants, problems)
     module = builder.build(graph.name or "model", inference.versions, nodes)
     problems.raise_any()
-    kinds = {name: inference.kinds[source] for name, source in sources}
     return Imported(module, builder.store, inputs, kinds, tuple(problems.warnings))
+
+
+def _check_declared(graph: GraphProto, kinds: Mapping[str, TensorKind], problems: Problems) -> None:
+    """Compare the graph outputs with what the model declares; another shape is only a warning."""
+    for output in graph.output:
+        kind, dims = kinds[output.name], dims_of(output.type)
+        declared = DTYPES.get(output.type.tensor_type.elem_type, kind.dtype)
+        if declared != kind.dtype:
+            problems.add(
+                f"graph output '{output.name}'", f"is declared {declared}, but it is {kind.dtype}"
+            )
+        if dims is not None and not could_be(dims, kind.shape):
+            problems.warn(
+                f"graph output '{output.name}' has shape {kind.shape}, declared was {dims}"
+            )
+    problems.raise_any()

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnx import ModelProto, NodeProto, helper, inliner, shape_inference, version_converter
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    helper,
+    inliner,
+    shape_inference,
+    version_converter,
+)
 
 from .problems import FOREIGN_ERRORS, Problems, first_line
-from .structure import MAX_NODES, is_default, subgraphs
-from .tensors import ELEM_TYPES, Array, small_tensor
+from .structure import MAX_NODES, is_default, node_place, subgraphs
+from .tensors import ELEM_TYPES, Array, small_tensor, tensor_to_array
 
 MIN_OPSET = 17
+_UNCONVERTED = {"Hardmax": 13, "Scan": 9}  # one axis instead of flattened ones; no batch axis
+_RESIZE_MODES = (
+    11  # the opset in which Resize got modes, and defaults other than what it did before
+)
 _STUB_BYTES = 4096  # a larger constant is an input while the libraries look at the model
 
 
@@ -57,6 +69,7 @@ def convert(model: ModelProto, problems: Problems) -> ModelProto:
         model = _inline(model, problems)
         problems.raise_any()
     if versions[""] < MIN_OPSET:
+        _refuse_unconverted(model, versions[""], problems)
         try:
             model = shape_inference.infer_shapes(
                 model
@@ -70,7 +83,49 @@ def convert(model: ModelProto, problems: Problems) -> ModelProto:
             )
         problems.raise_any()
         _pin_ir_version(model)
+        if versions[""] < _RESIZE_MODES:
+            _keep_resize(model.graph)
     return model
+
+
+def _refuse_unconverted(model: ModelProto, version: int, problems: Problems) -> None:
+    """Refuse operators that changed their meaning in a way that the converter does not know."""
+    for node in model.graph.node:
+        changed = _UNCONVERTED.get(node.op_type, 0) if is_default(node.domain) else 0
+        if version < changed:
+            problems.unsupported(
+                node_place(node),
+                f"{node.op_type} of opset {version} means something else since opset {changed}",
+                f"export the model with opset {MIN_OPSET} or later",
+            )
+
+
+def _keep_resize(graph: GraphProto) -> None:
+    """Write out what Resize did before opset 11; the converter leaves it to other defaults."""
+    modes = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    for node in graph.node:
+        if node.op_type == "Resize":
+            given = {a.name for a in node.attribute}
+            node.attribute.extend(
+                helper.make_attribute(n, v) for n, v in modes.items() if n not in given
+            )
+        for inner in subgraphs(node):
+            _keep_resize(inner)
+
+
+def added_constants(
+    model: ModelProto, known: Mapping[str, Array], problems: Problems
+) -> dict[str, Array]:
+    """The constants that the converter made out of attributes."""
+    added: dict[str, Array] = {}
+    for tensor in model.graph.initializer:
+        if tensor.name not in known:
+            where = f"initializer '{tensor.name}'"
+            array = tensor_to_array(tensor, where, None, problems)
+            if array is not None:
+                added[tensor.name] = array
+    problems.raise_any()
+    return added
 
 
 def _pin_ir_version(model: ModelProto) -> None:

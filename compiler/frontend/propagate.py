@@ -109,8 +109,10 @@ class Walk:
     def _has_elements(self, node: NodeProto, kinds: list[TensorKind | None]) -> bool:
         for name, kind in zip(node.output, kinds, strict=True):
             if kind is not None and kind.elements == 0:
-                self.inference.problems.add(
-                    node_place(node), f"output '{name}' of shape {kind.shape} has no elements"
+                self.inference.problems.unsupported(
+                    node_place(node),
+                    f"output '{name}' of shape {kind.shape} has no elements; "
+                    "empty tensors are not supported",
                 )
                 return False
         return True

@@ -219,7 +219,8 @@ def _light_tensor(
         dtype = {RAW_DATA: np.uint8, FLOAT_DATA: np.float32, DOUBLE_DATA: np.float64}[number]
         data = np.frombuffer(value, np.uint8) if number == RAW_DATA else np.array(value, dtype)
         blobs[index] = Blob(data.view(np.uint8), number)
-        _copy_fields(tensor, graph.initializer.add(), skip=name)
+        # Field by field: listing all fields would copy the data once more.
+        graph.initializer.add(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
         return
     graph.initializer.append(tensor)
 

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 import onnx.defs
 from google.protobuf.message import Message
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, checker
+from onnx import IR_VERSION, AttributeProto, GraphProto, ModelProto, NodeProto, checker
 
 from .problems import FOREIGN_ERRORS, Problems, first_line
 
 MAX_OPSET = 26  # onnxruntime 1.31 supports no later one, and it is the reference
+SAME_OPSET = 28  # 27 and 28 add operators and widen types of older ones: the number is all that changes
 MAX_NODES = 100_000
 _MAX_NAME = 4096  # letters
 _TYPE_STRING = 9  # FieldDescriptor.TYPE_STRING
@@ -59,7 +60,7 @@ def check_structure(model: ModelProto, problems: Problems) -> None:
         problems.raise_any()
     _check_opsets(model, problems)
     _check_names(graph, problems)
-    _check_order(graph, problems)
+    check_order(graph, problems)
     for node in graph.node:
         for subgraph in subgraphs(node):
             _check_captures(node, subgraph, problems)
@@ -88,14 +89,18 @@ def _check_opsets(model: ModelProto, problems: Problems) -> None:
         if count > 1:
             problems.add("", f"opset_import names domain '{domain}' {count} times")
     for opset in model.opset_import:
+        if is_default(opset.domain) and MAX_OPSET < opset.version <= SAME_OPSET:
+            opset.version = MAX_OPSET
         if is_default(opset.domain) and opset.version > MAX_OPSET:
             problems.unsupported(
                 "",
                 f"opset {opset.version} is newer than {MAX_OPSET}, the newest supported one",
                 f"export the model with opset {MAX_OPSET} or lower",
             )
-        elif opset.version < 1:
+        elif not 1 <= opset.version < 1 << 31:
             problems.add("", f"opset {opset.version} of domain '{opset.domain}' does not exist")
+    if not 1 <= model.ir_version <= IR_VERSION:
+        problems.add("", f"IR version {model.ir_version} is not among 1 to {IR_VERSION}")
     uses_default = any(is_default(n.domain) for n in model.graph.node)
     if "" not in versions and uses_default and model.ir_version >= 3:
         problems.add("", "opset_import does not say which version of ai.onnx the nodes follow")
@@ -127,7 +132,7 @@ def _check_names(graph: GraphProto, problems: Problems) -> None:
         )
 
 
-def _check_order(graph: GraphProto, problems: Problems) -> None:
+def check_order(graph: GraphProto, problems: Problems) -> None:
     """Check that every input is defined, by an earlier node; tell cycles from wrong order."""
     known = {i.name for i in graph.input} | {t.name for t in graph.initializer} | {""}
     known |= {s.values.name for s in graph.sparse_initializer}
