@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, f32
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, f32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
@@ -19,7 +19,8 @@ from ..dialects.onnx import (
     NoValueOp,
     tensor_name,
 )
-from ..dialects.sparse_tensor import HostCallOp, WeightOp, names
+from ..dialects.onnx_values import to_text
+from ..dialects.sparse_tensor import HostCallOp, RequantizeOp, WeightOp, names
 from ..frontend.export import to_model
 from ..frontend.lowerings import LOWERINGS, Builder, NotALayer, is_constant_dequantize
 from ..targets.base import TargetCompiler
@@ -60,7 +61,7 @@ class _Conversion:
         block = Block(arg_types=[argument.type for argument in old.args])
         for before, after in zip(old.args, block.args, strict=True):
             self.values[before] = after
-            after.name_hint = before.name_hint
+            copy_hint(before, after)
         for op in old.ops:
             match op:
                 case InitializerOp() | NoValueOp():
@@ -99,10 +100,12 @@ class _Conversion:
         result = lowering(builder)
         for op in builder.ops:
             self._check_limits(op)
+        if node.op_type == "DequantizeLinear":
+            _name_after(node, result)
         self.ops += builder.ops
         self.values[node.outputs[0]] = result
         if result.name_hint is None:
-            result.name_hint = node.outputs[0].name_hint
+            copy_hint(node.outputs[0], result)
 
     def _check_types(self, node: NodeOp) -> None:
         if node.op_type in _QUANTISERS:
@@ -146,7 +149,7 @@ class _Conversion:
         self.ops.append(call)
         for before, after in zip(outputs, call.results, strict=True):
             self.values[before] = after
-            after.name_hint = before.name_hint
+            copy_hint(before, after)
 
     def _opset(self) -> int:
         return self.opset.value.data  # type: ignore[attr-defined]
@@ -160,11 +163,25 @@ class _Conversion:
     def _constant_output(self, value: SSAValue) -> None:
         from ..dialects.onnx import NODE_OPS
 
-        identity = NODE_OPS["Identity"].of(
-            tensor_name(value), [value], {tensor_name(value): value.type}
-        )
+        name = tensor_name(value)
+        identity = NODE_OPS["Identity"].of(name, [value], [(name, value.type)])
         self._host_call([identity], "it is a constant output")
         self.values[value] = self.values[identity.outputs[0]]
+
+
+def copy_hint(source: SSAValue, target: SSAValue) -> None:
+    """Take over a name; what is left of names such as `_0` is not always one."""
+    if source.name_hint:
+        target.name_hint = source.name_hint
+
+
+def _name_after(node: NodeOp, result: SSAValue) -> None:
+    """A requantised layer holds the real values: what its first DequantizeLinear makes."""
+    requantize = result.owner
+    assert isinstance(requantize, RequantizeOp)
+    if requantize.tensor.data == to_text(tensor_name(node.inputs[0])).data:
+        requantize.properties["tensor"] = node.output_names.data[0]
+        requantize.properties["nodes"] = ArrayAttr([*requantize.nodes.data, node.node_name])
 
 
 def _is_constant(value: SSAValue) -> bool:
