@@ -20,6 +20,13 @@ ALIGNMENT = 8
 """Bytes per unit of the address fields fm and wt."""
 BUSY = ("gemm_busy", "psum_busy", "im2col_busy")
 STALLS = ("stall_gemm", "stall_im2col")
+COUNTERS = (
+    "items", "skip_w", "skip_a", "skip_both", "mac_effectual", "mac_gated", "mac_skipped",
+    "idle_slots", "fmap_rd", "ring_xfer", "res_rd", "res_wr", "patch_elems", "ibuf_wr", "ibuf_rd",
+    "fsram_rd_m1", "fsram_rd_m2", "fsram_rd_a", "fifo_act", "fifo_wt", "fifo_work", "obuf_wr",
+    "obuf_rd", "pool_ops", "saturated", "dram_wt", "dram_in", "dram_out",
+)  # fmt: skip
+"""What sheet section 8 counts; a layer on the array reports all of them, zeros too."""
 
 
 def memories(spec: SpotsSpec) -> tuple[MemorySpec, ...]:
@@ -86,14 +93,9 @@ def _pool_cost(state: State, inst: Instruction) -> Cost:
 
 def _cost(state: State, result: Result) -> Cost:
     state.scratch["array"] = result.sums
-    counters = result.counters
-    parts = {*BUSY, *STALLS}
-    return Cost(
-        result.cycles,
-        {name: count for name, count in counters.items() if name not in parts},
-        {name: counters[name] for name in BUSY if name in counters},
-        {name: counters[name] for name in STALLS if name in counters},
-    )
+    found = dict.fromkeys((*COUNTERS, *BUSY, *STALLS), 0) | result.counters
+    busy, stalls = ({name: found.pop(name) for name in part} for part in (BUSY, STALLS))
+    return Cost(result.cycles, found, busy, stalls)
 
 
 def _store(state: State, inst: Instruction) -> None:

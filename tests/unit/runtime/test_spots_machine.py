@@ -116,7 +116,7 @@ def test_pool_ignores_what_only_gemm_uses(state):
     cost = run(state, Pool(**POOL))
     assert obuf(state)[5:9].tolist() == [0, 3, 5, 0]
     assert cost.cycles == 6
-    assert dict(cost.busy) == {"im2col_busy": 4}
+    assert cost.busy == {"im2col_busy": 4, "gemm_busy": 0, "psum_busy": 0}
     assert run(state, Pool(**{**POOL, "op": 1})).cycles == 6
     assert obuf(state)[5:9].tolist() == [0, 2, 3, 0]  # 0, 6/4, 10/4, 0: halves round up
 
