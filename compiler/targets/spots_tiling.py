@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,8 @@ class TilePlan:
 
 
 Weights = npt.NDArray[np.int16]
+Cut = tuple[int, int, int, int]
+"""A filter tile: filters f0..f1-1 of channels c0..c1-1."""
 
 
 def tile_weights(weights: Weights, groups: int, f0: int, f1: int, c0: int, c1: int) -> Weights:
@@ -105,8 +108,8 @@ def tile_weights(weights: Weights, groups: int, f0: int, f1: int, c0: int, c1: i
 
 def filter_ranges(
     spec: SpotsSpec, K: int, C: int, groups: int, kmax: int
-) -> list[tuple[int, int, int, int]]:
-    """Filter and channel range (f0, f1, c0, c1) of every filter tile (section 6.2)."""
+) -> list[Cut]:
+    """Filter and channel range of every filter tile (section 6.2)."""
     Kg, Cg, split_rows = K // groups, C // groups, spec.NR // spec.UNITS
     if groups == 1 or Kg >= split_rows:
         return [
@@ -147,15 +150,12 @@ def plan_conv(
     Raises:
         UnsupportedError: The layer does not fit the memories however it is cut.
     """
-    K, C = weights.shape[0], weights.shape[1] * groups
-    kmax, all_split = spec.NR * spec.NREG, False
-    if spec.POLICY == "best" and _best_is_split(spec, weights, groups):
-        kmax, all_split = kmax // spec.UNITS, True
+    kmax = spec.NR * spec.NREG
     while kmax >= spec.NR // spec.UNITS:
-        ranges = filter_ranges(spec, K, C, groups, kmax)
+        cuts, kmax, all_split = _choose_filter_tiles(spec, weights, groups, kmax)
         plans = [
-            _plan_tile(spec, weights, groups, window, cut, len(ranges) == 1, all_split)
-            for cut in ranges
+            _plan_tile(spec, weights, groups, window, cut, len(cuts) == 1, all_split)
+            for cut in cuts
         ]
         if all(plan is not None for plan in plans):
             return tuple(plan for plan in plans if plan is not None)
@@ -169,22 +169,33 @@ def plan_conv(
     )
 
 
-def _best_is_split(spec: SpotsSpec, weights: Weights, groups: int) -> bool:
-    """Compare the two cuts of POLICY=best by their array work (section 6.2)."""
+def _choose_filter_tiles(
+    spec: SpotsSpec, weights: Weights, groups: int, kmax: int
+) -> tuple[list[Cut], int, bool]:
+    """Filter tiles of at most kmax filters, their kmax, whether all are split (section 6.2)."""
     K, C = weights.shape[0], weights.shape[1] * groups
+    cuts = filter_ranges(spec, K, C, groups, kmax)
+    if spec.POLICY == "best":
+        narrow = min(kmax, spec.NR * spec.NREG // spec.UNITS)
+        others = filter_ranges(spec, K, C, groups, narrow)
+        work = _array_work(spec, weights, groups, cuts, all_split=False)
+        if _array_work(spec, weights, groups, others, all_split=True) < work:
+            return others, narrow, True
+    return cuts, kmax, False
 
-    def cost(kmax: int, force_split: bool) -> float:
-        total = 0.0
-        for f0, f1, c0, c1 in filter_ranges(spec, K, C, groups, kmax):
-            split = force_split or uses_split(spec, f1 - f0)
-            density = tile_weights(weights, groups, f0, f1, c0, c1).any(axis=0).mean()
-            F = filters_per_row(spec, f1 - f0, split)
-            units = spec.UNITS if split else 1
-            total += (c1 - c0) * max(1.0, float(density) * F) / (spec.NC * units)
-        return total
 
-    kmax = spec.NR * spec.NREG
-    return cost(kmax // spec.UNITS, True) < cost(kmax, False)
+def _array_work(
+    spec: SpotsSpec, weights: Weights, groups: int, cuts: list[Cut], *, all_split: bool
+) -> Fraction:
+    """What POLICY=best compares (section 6.2); exact, because equal costs are common."""
+    total = Fraction(0)
+    for f0, f1, c0, c1 in cuts:
+        split = all_split or uses_split(spec, f1 - f0)
+        kept = tile_weights(weights, groups, f0, f1, c0, c1).any(axis=0)
+        registers = Fraction(int(kept.sum()), kept.size) * filters_per_row(spec, f1 - f0, split)
+        work = (c1 - c0) * max(Fraction(1), registers)
+        total += work / (spec.NC * (spec.UNITS if split else 1))
+    return total
 
 
 def _plan_tile(
@@ -192,7 +203,7 @@ def _plan_tile(
     weights: Weights,
     groups: int,
     window: Window,
-    cut: tuple[int, int, int, int],
+    cut: Cut,
     only_tile: bool,
     all_split: bool,
 ) -> TilePlan | None:
