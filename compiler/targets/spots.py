@@ -168,7 +168,7 @@ class _Layer:
     def load_input(self, image: int, channels: tuple[int, int], oy0: int, rows: int) -> int:
         """Load an input band unless it is the last one loaded; returns its first row."""
         low, high = input_rows(vars(self.window), oy0, rows)
-        key = (image, *channels, oy0, rows)
+        key = (image, *channels, low, high)
         if key != self.loaded_input:
             self.loaded_input = key
             count = channels[1] - channels[0]
