@@ -159,7 +159,8 @@ class Compilation:
                 "module",
                 "resume from a file that --dump-ir wrote",
             )
-        passes = parse_pipeline(text.data).passes
+        target, _ = target_of(self.ctx, self.module)
+        passes = parse_pipeline(text.data, target).passes
         done = cast(Any, stage).value.data
         for number, step in enumerate(passes[done:], start=done + 1):
             self._apply(number, step)
@@ -218,8 +219,8 @@ class Compilation:
         }
 
 
-def parse_pipeline(text: str) -> PassPipeline:
-    """Parse a pipeline in spcc-opt's syntax.
+def parse_pipeline(text: str, target: TargetCompiler) -> PassPipeline:
+    """Parse a pipeline of our passes and the target's own, in spcc-opt's syntax.
 
     Raises:
         PassError: An unknown pass or option.
@@ -227,7 +228,7 @@ def parse_pipeline(text: str) -> PassPipeline:
     from xdsl.utils.arg_spec import ArgSpecParseError
 
     try:
-        return PassPipeline.parse_spec(all_passes(), text)
+        return PassPipeline.parse_spec(all_passes(target.passes), text)
     except (ValueError, TypeError, ArgSpecParseError) as error:
         raise PassError(f"{error}", f"pipeline '{text}'", "spcc-opt --help lists the passes") from error
 

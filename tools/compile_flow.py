@@ -124,7 +124,7 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     if request.prune is not None:
         info["prune"] = f"{request.prune.scheme}={request.prune.amount}"
     try:
-        block = getattr(request.spec, "G", 8)
+        block = compiler.pruning_block(request.spec)
         pipeline = pipeline_text(compiler, request.prune, block)
         compilation.start(compiler, request.spec, pipeline, info)
         compiled = compilation.run()

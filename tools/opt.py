@@ -45,8 +45,11 @@ class SpccOpt(xDSLOptMain):
             ctx.register_dialect(name, lambda target=target: make_dialect(target.isa()))
 
     def register_all_passes(self) -> None:
-        """Register our passes."""
-        for name, load in all_passes().items():
+        """Register our passes, and every target's own."""
+        passes = all_passes()
+        for target in all_targets().values():
+            passes |= all_passes(target.compiler().passes)
+        for name, load in passes.items():
             self.register_pass(name, load)
 
     def register_all_targets(self) -> None:

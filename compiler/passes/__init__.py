@@ -1,9 +1,11 @@
 """The lazy table of passes: each is imported when its name is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from xdsl.passes import ModulePass
+
+from ...isa.errors import PassError
 
 _NAMES = (
     "attach-target",
@@ -31,6 +33,22 @@ def _loader(name: str) -> Callable[[], type[ModulePass]]:
     return load
 
 
-def all_passes() -> dict[str, Callable[[], type[ModulePass]]]:
-    """Pass name -> function that imports and returns its class."""
-    return {name: _loader(name) for name in _NAMES}
+def all_passes(
+    own: Mapping[str, Callable[[], type[ModulePass]]] | None = None,
+) -> dict[str, Callable[[], type[ModulePass]]]:
+    """Pass name -> function that imports and returns its class.
+
+    Args:
+        own: A target's own passes.
+
+    Raises:
+        PassError: One of them has the name of a pass of ours.
+    """
+    ours = {name: _loader(name) for name in _NAMES}
+    if taken := sorted(ours.keys() & (own or {}).keys()):
+        raise PassError(
+            f"the target's own pass '{taken[0]}' has the name of a pass of spcc",
+            "passes",
+            "put the target's name first",
+        )
+    return ours | dict(own or {})

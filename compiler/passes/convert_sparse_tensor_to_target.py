@@ -14,7 +14,6 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...isa.base import Halt, Host
-from ..backend.epilogue import lower_elementwise
 from ..backend.schedule import Schedule
 from ..context import CompilerContext, context_of, main_of, target_of
 from ..dialects import program
@@ -23,11 +22,9 @@ from ..dialects.program import from_attribute, tensor_attribute, to_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
-    ElementwiseOp,
     HostCallOp,
     LayerOp,
     MatmulOp,
-    PoolOp,
     ReshapeOp,
     WeightOp,
     shape_of,
@@ -104,15 +101,11 @@ class _Lowering:
             case ConcatOp() | ReshapeOp() | WeightOp() | ReturnOp():
                 pass  # by address, or data
             case LayerOp():
-                macs, expanded = _macs(op)
                 self._layer(
-                    op.nodes.data, op.op_type.data, op.placement.data, op.results[0],
-                    op.tensor.data, macs, expanded,
+                    op.nodes.data, op.op_type.data, op.placement.data, _as_in_model(op),
+                    op.tensor.data, _nominal_macs(op), self.target.expanded_macs(self.spec, op),
                 )  # fmt: skip
-                if isinstance(op, ElementwiseOp):
-                    lower_elementwise(self.schedule, op)
-                else:
-                    self.target.lower(self.schedule, self.spec, op)
+                self.target.lower(self.schedule, self.spec, op)
             case _:
                 raise AssertionError(f"{op.name} has no lowering")
 
@@ -172,22 +165,22 @@ class _Lowering:
         self.fragment_count += 1
 
 
-def _macs(op: LayerOp) -> tuple[int, int]:
-    """Nominal MACs of a layer, and those that its tiles add by spanning several groups."""
+def _as_in_model(op: LayerOp) -> SSAValue:
+    """A layer's result in the shape of its ONNX tensor: itself, or the view that has its name."""
+    for use in op.results[0].uses:
+        view = use.operation
+        if isinstance(view, ReshapeOp) and view.tensor == op.tensor:
+            return view.result
+    return op.results[0]
+
+
+def _nominal_macs(op: LayerOp) -> int:
+    """MACs of a layer as the model states it, padding included."""
     match op:
         case Conv2dOp():
-            weight, result = shape_of(op.weight), shape_of(op.result)
-            positions = result[0] * prod(result[2:])
-            nominal = positions * prod(weight)
-            kernel = prod(weight[2:])
+            result = shape_of(op.result)
+            return result[0] * prod(result[2:]) * prod(shape_of(op.weight))
         case MatmulOp():
-            positions = shape_of(op.result)[0]
-            nominal, kernel = positions * prod(shape_of(op.weight)), 1
-        case PoolOp() | _:
-            return 0, 0
-    executed = sum(
-        (t["f1"] - t["f0"]) * (t["c1"] - t["c0"]) * kernel * positions
-        for t in from_attribute(op.tiling)  # type: ignore[arg-type]
-        if "f0" in t
-    )
-    return nominal, max(0, executed - nominal)
+            return shape_of(op.result)[0] * prod(shape_of(op.weight))
+        case _:
+            return 0

@@ -1,21 +1,33 @@
-"""What a target's compiler half declares: limits, pipeline, tiling, packing, lowering."""
+"""What a target's compiler half declares: limits, pipeline, tiling, packing, lowering.
+
+docs/adding-a-target.md walks through one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
+from xdsl.passes import ModulePass
 
 from ...isa.base import BaseSpec
 from ...isa.encoding import InstructionSet
+from ..dialects.sparse_tensor import EncodingAttr
 
 if TYPE_CHECKING:
     from ..backend.schedule import Schedule
-    from ..dialects.sparse_tensor import EncodingAttr
+
+PIPELINE = (
+    "fold-affine,lower-affine,fuse-epilogue,insert-copies,quantize,assign-format,"
+    "tile,pack-weights,allocate,convert-sparse-tensor-to-target,insert-semaphores"
+)
+"""The passes that suit a target without passes of its own, from the sparse_tensor dialect on."""
+Tiles = list[dict[str, int]]
+"""A layer's tiles as plain data for the IR; the keys are the target's own."""
 
 Limit = Callable[[Any], bool]
 """A predicate on one sparse_tensor op; its docstring is the sentence in docs/supported-ops.md."""
@@ -26,15 +38,29 @@ class PackedWeights:
     """A layer's weights as the machine wants them.
 
     Args:
-        image: All tiles one after the other, each 8-byte aligned, uint8.
+        image: All tiles one after the other, uint8; aligned as the target's instructions ask.
         offsets: First byte of each tile, in the order in which the lowering asks for them.
     """
 
     image: npt.NDArray[np.uint8]
     offsets: tuple[int, ...]
 
+    @classmethod
+    def of(cls, tiles: Sequence[npt.NDArray[np.generic]]) -> PackedWeights:
+        """Join the bytes of some tiles."""
+        images = [np.ascontiguousarray(tile).reshape(-1).view(np.uint8) for tile in tiles]
+        ends = np.cumsum([image.size for image in images])
+        offsets = tuple(int(e) - image.size for e, image in zip(ends, images, strict=True))
+        return cls(np.concatenate(images), offsets)
 
-@dataclass(frozen=True)
+
+def dense_encoding(spec: Any, frac: int, bits: int) -> EncodingAttr:
+    """Weights stored as they are, 16 bits each."""
+    del spec
+    return EncodingAttr.of(frac, bits)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetCompiler:
     """One accelerator's compiler half.
 
@@ -42,24 +68,37 @@ class TargetCompiler:
         name: The target.
         isa: Its instruction set; the dialect of the lowered IR is made from it.
         spec_type: Type of its parameters.
-        limits: For each sparse_tensor op class, what the machine can run; everything else is the host's.
-        pipeline: The passes from the sparse_tensor dialect to instructions, in spcc-opt's syntax.
-        weight_encoding: Packed format of a layer's weights (spec, frac, bits).
+        limits: For each sparse_tensor op class, what the machine can run; a class that is missing
+            is the host's. An affine that no convolution can take up becomes a depthwise one.
         accumulator_bits: Width of the saturating sum (spec).
-        forced_product_shift: Product shift that the configuration forces, None to calibrate (spec).
-        tile: Cuts one layer (spec, op, integer weights or None) into tiles, as plain data for the IR.
+        tile: Cuts a convolution, matmul or pool (spec, op, integer weights or None) into tiles.
         pack: Packs a tiled layer's weights (spec, op, integer weights).
-        lower: Appends a tiled and allocated layer's instructions to a schedule.
+        lower: Appends the instructions of a tiled and allocated layer (schedule, spec, op).
+            Elementwise layers come here too; `backend.epilogue.lower_elementwise` runs them on the
+            base machine's PPU.
+        pipeline: The passes from the sparse_tensor dialect to instructions, in spcc-opt's syntax.
+        passes: The target's own passes by name, each imported when used; their names start with
+            the target's.
+        weight_encoding: Packed format of a layer's weights (spec, frac, bits).
+        forced_product_shift: Product shift that the configuration forces, None to calibrate (spec).
+        pruning_block: Filters per group of `--prune group=AMOUNT` (spec).
+        expanded_macs: MACs that a layer's tiles add to the nominal ones (spec, tiled op), for
+            instance by spanning several groups.
     """
 
     name: str
     isa: InstructionSet
     spec_type: type[BaseSpec]
     limits: Mapping[type[Operation], Sequence[Limit]]
-    pipeline: str
-    weight_encoding: Callable[[Any, int, int], EncodingAttr]
     accumulator_bits: Callable[[Any], int]
-    forced_product_shift: Callable[[Any], int | None]
-    tile: Callable[[Any, Operation, npt.NDArray[np.int16] | None], list[dict[str, int]]]
+    tile: Callable[[Any, Operation, npt.NDArray[np.int16] | None], Tiles]
     pack: Callable[[Any, Operation, npt.NDArray[np.int16]], PackedWeights]
     lower: Callable[[Schedule, Any, Operation], None]
+    pipeline: str = PIPELINE
+    passes: Mapping[str, Callable[[], type[ModulePass]]] = field(
+        default_factory=dict[str, Callable[[], type[ModulePass]]]
+    )
+    weight_encoding: Callable[[Any, int, int], EncodingAttr] = dense_encoding
+    forced_product_shift: Callable[[Any], int | None] = lambda spec: None
+    pruning_block: Callable[[Any], int] = lambda spec: 8
+    expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0

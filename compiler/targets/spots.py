@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from xdsl.ir import Operation, SSAValue
 
 from ...isa.formats import spots_tile
 from ...isa.targets.spots import ISA, Conv, Pool, Sgemm, Sgeo, SpotsSpec, input_rows
-from ..backend.epilogue import epilogue_of, frac_of, image_plane
+from ..backend.epilogue import epilogue_of, frac_of, image_plane, lower_elementwise
 from ..backend.schedule import Plane, Schedule
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
@@ -133,9 +134,17 @@ def pack(spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pack
         for low, high in plan.channel_tiles():
             dense = tile_weights(matrix, groups, plan.f0, plan.f1, low, high)
             images.append(spots_tile.encode(np.ascontiguousarray(dense), spec.G))
-    ends = np.cumsum([image.size for image in images])
-    offsets = tuple(int(e) - image.size for e, image in zip(ends, images, strict=True))
-    return PackedWeights(np.concatenate(images), offsets)
+    return PackedWeights.of(images)
+
+
+def expanded_macs(spec: SpotsSpec, op: Operation) -> int:
+    """MACs of tiles whose weight is outside the filter's group (section 6.2)."""
+    del spec
+    if not isinstance(op, Conv2dOp | MatmulOp):
+        return 0
+    result, (K, Cg, *kernel) = shape_of(op.result), shape_of(op.weight)
+    pairs = sum((plan.f1 - plan.f0) * (plan.c1 - plan.c0) for plan in _plans(op))
+    return max(0, pairs - K * Cg) * prod(kernel) * result[0] * prod(result[2:])
 
 
 @dataclass
@@ -217,6 +226,9 @@ class _Layer:
 
 def lower(schedule: Schedule, spec: SpotsSpec, op: Operation) -> None:
     """Append a layer's instructions (loop nests of sections 4 and 6.6)."""
+    if isinstance(op, ElementwiseOp):
+        lower_elementwise(schedule, op)
+        return
     layer = _Layer(schedule, spec, op, window_of(op))
     if isinstance(op, PoolOp):
         _lower_pool(layer, op)
@@ -362,13 +374,11 @@ COMPILER = TargetCompiler(
         ConcatOp: (),
         ReshapeOp: (),
     },
-    pipeline=(
-        "fold-affine,lower-affine,fuse-epilogue,insert-copies,quantize,assign-format,"
-        "tile,pack-weights,allocate,convert-sparse-tensor-to-target,insert-semaphores"
-    ),
     weight_encoding=lambda spec, frac, bits: EncodingAttr.of(frac, bits, "spots_tile", (spec.G, 1)),
     accumulator_bits=lambda spec: spec.ACC,
     forced_product_shift=lambda spec: spec.psh,
+    pruning_block=lambda spec: spec.G,
+    expanded_macs=expanded_macs,
     tile=tile,
     pack=pack,
     lower=lower,
