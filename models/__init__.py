@@ -23,12 +23,13 @@ def names() -> tuple[str, ...]:
     return ("digits", *(f"{LIGHT}{name}" for name in light.names()))
 
 
-def resolve(name: str, seed: int = 0) -> "Path | onnx.ModelProto | None":
+def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto | None":
     """Find the network that a name on the command line stands for.
 
     Args:
         name: "digits", "light:NAME", or a path.
         seed: Seed of the weights of a light network.
+        batch: Batch size of a light network.
 
     Returns:
         The file of a network that ships, a network just built, or None where `name` is a path and
@@ -44,7 +45,7 @@ def resolve(name: str, seed: int = 0) -> "Path | onnx.ModelProto | None":
     if name.startswith(LIGHT):
         from . import light
 
-        return light.build(name.removeprefix(LIGHT), seed)
+        return light.build(name.removeprefix(LIGHT), seed, batch)
     import os.path
 
     if os.path.dirname(name) or os.path.splitext(name)[1] or os.path.exists(name):

@@ -38,7 +38,7 @@ class Model:
     sha256: str
 
 
-def find_model(name: str, seed: int) -> Model:
+def find_model(name: str, seed: int, batch: int | None = None) -> Model:
     """Resolve a path or the name of a network that ships.
 
     Raises:
@@ -46,7 +46,7 @@ def find_model(name: str, seed: int) -> Model:
     """
     from ..models import resolve
 
-    found = resolve(name, seed)
+    found = resolve(name, seed, batch or 1)
     if found is None:
         found = Path(name)
     if isinstance(found, Path):

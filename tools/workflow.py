@@ -31,7 +31,7 @@ class Workflow:
         self.target = find_target(args.target)
         self.model: Model | None = None
         if args.model or not args.resume_from:
-            self.model = find_model(args.model or DEFAULT_MODEL, args.seed)
+            self.model = find_model(args.model or DEFAULT_MODEL, args.seed, args.batch)
 
     @property
     def name(self) -> str:
