@@ -1,18 +1,20 @@
-"""Turn ONNX nodes into layers where the target's limits allow it; everything else becomes host calls."""
+"""Turn ONNX nodes into layers where the target's limits allow it; the rest becomes host calls."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, f32
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from ..context import context_of, main_of, target_of
 from ..dialects.onnx import (
+    DOMAINS_ATTRIBUTE,
     OPSET_ATTRIBUTE,
     InitializerOp,
     NodeOp,
@@ -20,6 +22,7 @@ from ..dialects.onnx import (
     tensor_name,
 )
 from ..dialects.onnx_values import to_text
+from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import HostCallOp, RequantizeOp, WeightOp, names
 from ..frontend.export import to_model
 from ..frontend.lowerings import LOWERINGS, Builder, NotALayer, is_constant_dequantize
@@ -38,9 +41,11 @@ class ConvertOnnxToSparseTensorPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Replace the function by its converted form."""
         target, _ = target_of(ctx, op)
-        opset = op.attributes[OPSET_ATTRIBUTE]
         main = main_of(op)
-        conversion = _Conversion(target, context_of(ctx).store, main, opset)
+        versions = {"": from_attribute(op.attributes[OPSET_ATTRIBUTE])}
+        if (others := op.attributes.get(DOMAINS_ATTRIBUTE)) is not None:
+            versions |= from_attribute(others)
+        conversion = _Conversion(target, context_of(ctx).store, main, versions)
         converted = conversion.run()
         main.detach()
         op.body.block.add_op(converted)
@@ -52,7 +57,7 @@ class _Conversion:
     target: TargetCompiler
     store: WeightStore
     main: FuncOp
-    opset: Attribute
+    versions: dict[str, int]
     values: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     ops: list[Operation] = field(default_factory=list[Operation])
 
@@ -78,6 +83,8 @@ class _Conversion:
         return func
 
     def _node(self, node: NodeOp) -> None:
+        if not any(value.uses.get_length() for value in node.outputs):
+            return
         try:
             self._layer(node)
         except NotALayer as reason:
@@ -86,7 +93,8 @@ class _Conversion:
     def _layer(self, node: NodeOp) -> None:
         lowering = LOWERINGS.get(node.op_type) if not node.domain else None
         if lowering is None:
-            raise NotALayer(f"{self.target.name} has no kernel for {node.op_type}")
+            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            raise NotALayer(f"{self.target.name} has no kernel for {name}")
         self._check_types(node)
         unknown = [v for v in node.inputs if v not in self.values and not _is_constant(v)]
         assert not unknown, "ops stand in order"
@@ -126,13 +134,23 @@ class _Conversion:
                 sentence = (limit.__doc__ or "").strip().splitlines()[0].rstrip(".")
                 raise NotALayer(f"{self.target.name} requires: {sentence}")
 
-    def _host_call(self, nodes: list[NodeOp], reason: str) -> None:
+    def _host_call(
+        self, nodes: list[NodeOp], reason: str, wanted: Sequence[SSAValue] = ()
+    ) -> None:
         node = nodes[-1]
         # Constants behind a DequantizeLinear have no value here: the fragment carries the node.
-        extra = [v.owner for v in node.inputs if v not in self.values and _is_dequantized(v)]
+        unknown = [v.owner for v in node.inputs if v not in self.values and _is_dequantized(v)]
+        extra = [op for op in unknown if isinstance(op, Operation)]
         inputs = list(dict.fromkeys(v for v in node.inputs if v in self.values))
-        outputs = [v for v in node.outputs if v.uses.get_length()]
-        model = to_model([*extra, *nodes], inputs, outputs, self.store, self._opset())
+        outputs = [v for v in node.outputs if v.uses.get_length() or v in wanted]
+        model = to_model(
+            [*extra, *nodes],
+            inputs,
+            outputs,
+            self.store,
+            self.versions[""],
+            domains={n.domain: self.versions[n.domain] for n in nodes if n.domain},
+        )
         key = self.store.fresh_key(node.output_names.data[0].data, "fragment")
         self.store.add(key, np.frombuffer(model.SerializeToString(), dtype=np.uint8))
         call = HostCallOp(
@@ -140,7 +158,7 @@ class _Conversion:
             result_types=[[v.type for v in outputs]],
             properties={
                 "nodes": names(node.node_name.data or node.output_names.data[0].data),
-                "tensors": names(*[tensor_name(v) for v in outputs]),
+                "tensors": names(*[to_text(tensor_name(v)).data for v in outputs]),
                 "op_type": StringAttr(node.op_type),
                 "fragment": StringAttr(key),
                 "reason": StringAttr(reason),
@@ -150,9 +168,6 @@ class _Conversion:
         for before, after in zip(outputs, call.results, strict=True):
             self.values[before] = after
             copy_hint(before, after)
-
-    def _opset(self) -> int:
-        return self.opset.value.data  # type: ignore[attr-defined]
 
     def _value(self, value: SSAValue) -> SSAValue:
         """A graph output's value; a constant output comes from a host call."""
@@ -164,9 +179,11 @@ class _Conversion:
         from ..dialects.onnx import NODE_OPS
 
         name = tensor_name(value)
-        identity = NODE_OPS["Identity"].of(name, [value], [(name, value.type)])
-        self._host_call([identity], "it is a constant output")
+        identity = NODE_OPS["Identity"].of(name, [value], [(f"{name}.output", value.type)])
+        self._host_call([identity], "it is a constant output", identity.outputs)
+        self.ops[-1].properties["tensors"] = names(to_text(name).data)
         self.values[value] = self.values[identity.outputs[0]]
+        identity.erase()
 
 
 def copy_hint(source: SSAValue, target: SSAValue) -> None:
