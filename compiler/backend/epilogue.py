@@ -60,12 +60,14 @@ def _bound(value: float, frac: int, limit: int) -> int:
     return max(-limit, min(limit - 1, round(value * 2.0**frac)))
 
 
-def image_plane(value: SSAValue, image: int, position: int = 0) -> Plane:
-    """Channels and positions of one image of an [N, C, ...] tensor, from a position on."""
-    view = view_of(value)
-    base = view.offset + image * view.strides[0] + 2 * position
-    inner = prod(shape_of(value)[2:])
-    return Plane(base, 2 * inner)
+def image_plane(value: SSAValue, image: int) -> Plane:
+    """Channels and positions of one image of an [N, C, ...] tensor, wherever these lie."""
+    view, inner = view_of(value), shape_of(value)[2:]
+    strides = view.strides[2:]
+    for count, stride, outer in zip(inner[1:], strides[1:], strides, strict=False):
+        assert outer == count * stride, "the positions of a channel lie at one distance"
+    step = strides[-1] if strides else 2
+    return Plane(view.offset + image * view.strides[0], view.strides[1], step)
 
 
 def lower_elementwise(schedule: Schedule, op: ElementwiseOp) -> None:

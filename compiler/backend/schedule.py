@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...isa.base import BaseSpec, Dim, Ld, Pgeo, Ppu, St
@@ -30,9 +30,14 @@ class Plane:
     channel_stride: int
     position_stride: int = 2
 
+    def moved(self, channel: int, position: int) -> Plane:
+        """The same plane from a channel and a position on."""
+        base = self.base + channel * self.channel_stride + position * self.position_stride
+        return replace(self, base=base)
+
     def runs(self, channel: int, position: int, chans: int, length: int) -> tuple[int, int, Dims]:
         """First address, run length in bytes, and dims of a sub-block, in as few runs as possible."""
-        base = self.base + channel * self.channel_stride + position * self.position_stride
+        base = self.moved(channel, position).base
         inner, outer = (length, self.position_stride), (chans, self.channel_stride)
         run, dims = 2, []
         for count, stride in (inner, outer):

@@ -12,34 +12,7 @@ import numpy.typing as npt
 from ...isa.errors import UnsupportedError
 from ...isa.formats.spots_tile import tile_bytes
 from ...isa.targets.spots import SpotsSpec
-
-
-@dataclass(frozen=True)
-class Window:
-    """The geometry of a layer: kernel R x S on an H x W map, OH x OW outputs, per image."""
-
-    R: int
-    S: int
-    sh: int
-    sw: int
-    dh: int
-    dw: int
-    pt: int
-    pl: int
-    H: int
-    W: int
-    OH: int
-    OW: int
-
-    def input_row_count(self, output_rows: int) -> int:
-        """Most input rows that a band of output rows needs."""
-        return min(self.H, (output_rows - 1) * self.sh + (self.R - 1) * self.dh + 1)
-
-    def used_columns(self) -> int:
-        """Distinct in-map columns used by any patch (the sheet's Wu)."""
-        ox, s = np.arange(self.OW)[:, None], np.arange(self.S)[None, :]
-        columns = np.unique(ox * self.sw - self.pl + s * self.dw)
-        return int(((columns >= 0) & (columns < self.W)).sum())
+from ..backend.window import Weights, Window
 
 
 @dataclass(frozen=True)
@@ -75,7 +48,6 @@ class TilePlan:
             yield oy0, min(self.band, OH - oy0)
 
 
-Weights = npt.NDArray[np.int16]
 Cut = tuple[int, int, int, int]
 """A filter tile: filters f0..f1-1 of channels c0..c1-1."""
 
@@ -266,8 +238,15 @@ def reserved_channels(
     keep = max(0, (window.R - 1) * window.dh + 1 - window.sh)
     if keep == 0 or -(-rows // units) <= 1:
         return Ct
-    room = keep * window.used_columns()
+    room = keep * used_columns(window)
     return min(Ct, (spec.RCAP // 2 // units) // room) if room else Ct
+
+
+def used_columns(window: Window) -> int:
+    """Distinct in-map columns used by any patch (the sheet's Wu)."""
+    ox, s = np.arange(window.OW)[:, None], np.arange(window.S)[None, :]
+    columns = np.unique(ox * window.sw - window.pl + s * window.dw)
+    return int(((columns >= 0) & (columns < window.W)).sum())
 
 
 def chunk_channels(spec: SpotsSpec, window: Window) -> int:

@@ -13,6 +13,7 @@ from ..encoding import (
     Region,
 )
 from ..errors import UsageError
+from ..window import band_bytes
 
 
 class SpotsSpec(BaseSpec, frozen=True, kw_only=True):
@@ -115,20 +116,6 @@ class Sgemm(Instruction):
     psh = Field(31, 28, "right shift of each product, rounded", unit="bits")
 
 
-def input_rows(geo: Mapping[str, int], oy0: int, rows: int) -> tuple[int, int]:
-    """First input row and one past the last that output rows oy0..oy0+rows-1 use, clipped to the map."""
-    first = oy0 * geo["sh"] - geo["pt"]
-    last = (oy0 + rows - 1) * geo["sh"] - geo["pt"] + (geo["R"] - 1) * geo["dh"]
-    low = min(max(first, 0), geo["H"])
-    return low, max(min(last + 1, geo["H"]), low)
-
-
-def fmap_bytes(geo: Mapping[str, int], Ct: int, oy0: int, rows: int) -> int:
-    """Bytes of the input band [channel][row][column] of an instruction's output rows."""
-    low, high = input_rows(geo, oy0, rows)
-    return 2 * Ct * (high - low) * geo["W"]
-
-
 class Conv(Instruction):
     """Compute output rows oy0..oy0+rows-1 of a tile: IM2COL, skip, multiply, accumulate into the OBUF."""
 
@@ -147,7 +134,7 @@ class Conv(Instruction):
         geo, gemm = registers[Sgeo].values(), registers[Sgemm].values()
         sums = Region("obuf", 4 * self.ob, 4 * gemm["Kt"] * self.rows * geo["OW"])
         reads = [
-            Region("fmap", 8 * self.fm, fmap_bytes(geo, gemm["Ct"], self.oy0, self.rows)),
+            Region("fmap", 8 * self.fm, band_bytes(geo, gemm["Ct"], self.oy0, self.rows)),
             Region("filter", 8 * self.wt, SELF_DELIMITING),
         ]
         return Footprint((*reads, sums) if self.acc else tuple(reads), (sums,))
@@ -170,7 +157,7 @@ class Pool(Instruction):
         """Read the input band, write the pooled values."""
         geo, gemm = registers[Sgeo].values(), registers[Sgemm].values()
         return Footprint(
-            (Region("fmap", 8 * self.fm, fmap_bytes(geo, gemm["Ct"], self.oy0, self.rows)),),
+            (Region("fmap", 8 * self.fm, band_bytes(geo, gemm["Ct"], self.oy0, self.rows)),),
             (Region("obuf", 4 * self.ob, 4 * gemm["Ct"] * self.rows * geo["OW"]),),
         )
 

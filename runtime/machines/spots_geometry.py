@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...isa.encoding import Instruction
-from ...isa.targets.spots import SpotsSpec, input_rows
+from ...isa.targets.spots import SpotsSpec
+from ...isa.window import input_rows
 
 Counts = npt.NDArray[np.int64]
 
