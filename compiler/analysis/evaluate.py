@@ -1,7 +1,7 @@
 """Float values of every tensor of a sparse_tensor module, layer by layer through onnxruntime.
 
-Calibration needs the activations of the module as it is now: pruned, folded and fused. Each layer runs as a
-one-node model whose weights are inputs, so that no large model is ever serialised.
+Calibration needs the activations of the module as it is now: pruned, folded and fused. Each layer
+runs as a one-node model whose weights are inputs, so that no large model is ever serialised.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def evaluate(
         input_names: The ONNX names of the function's arguments.
 
     Yields:
-        After the inputs (None) and after each op, the values known so far. A value is dropped after its
-        last use; results of ops whose type is already fixed point carry that rounding.
+        After the inputs (None) and after each op but weights, the activations known so far. One is
+        dropped after its last use; results whose type is already fixed point carry that rounding.
     """
     values: dict[SSAValue, Array] = {}
     for argument, name in zip(main.body.block.args, input_names, strict=True):
@@ -64,12 +64,23 @@ def evaluate(
     for op in main.body.block.ops:
         if isinstance(op, ReturnOp):
             return
-        for result, array in zip(op.results, _run(op, values, store), strict=True):
+        if isinstance(op, WeightOp):
+            continue
+        for result, array in zip(
+            op.results, _run(op, _operands(op, values, store), store), strict=True
+        ):
             values[result] = _rounded(result, array)
         yield op, values
         for value in set(op.operands):
             if last_use[value] is op:
-                del values[value]
+                values.pop(value, None)
+
+
+def _operands(
+    op: Operation, values: Mapping[SSAValue, Array], store: WeightStore
+) -> dict[SSAValue, Array]:
+    """The values of an op's operands; weights become real numbers here, and for this op only."""
+    return {v: values[v] if v in values else weight_values(v, store) for v in op.operands}
 
 
 def weight_values(value: SSAValue, store: WeightStore) -> Array:
@@ -90,10 +101,10 @@ def _rounded(value: SSAValue, array: Array) -> Array:
 
 def _run(op: Operation, values: Mapping[SSAValue, Array], store: WeightStore) -> list[Array]:
     match op:
-        case WeightOp():
-            return [weight_values(op.result, store)]
         case HostCallOp():
-            return run_model(store[op.fragment.data].tobytes(), [values[v] for v in op.inputs], op.label)
+            return run_model(
+                store[op.fragment.data].tobytes(), [values[v] for v in op.inputs], op.label
+            )
         case ConcatOp():
             return [np.concatenate([values[v] for v in op.inputs], axis=1)]
         case ReshapeOp():
@@ -117,7 +128,9 @@ def _layer(op: LayerOp, values: Mapping[SSAValue, Array]) -> Array:
             return values[op.input]
         case Conv2dOp():
             inputs = [values[op.input], values[op.weight]]
-            return run_model(_conv_model(op), [*inputs, *([values[op.bias]] if op.bias else [])], op.label)[0]
+            return run_model(
+                _conv_model(op), [*inputs, *([values[op.bias]] if op.bias else [])], op.label
+            )[0]
         case PoolOp():
             return run_model(_pool_model(op), [values[op.input]], op.label)[0]
         case _:

@@ -1,9 +1,10 @@
-"""Fixed-point arithmetic of the compiler: scales, integers, and exact bounds on sums of products."""
+"""Fixed-point arithmetic of the compiler: scales, integers, exact bounds on sums of products."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from math import floor, frexp
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int16]
 
-_BLOCK_ELEMENTS = 1 << 23  # im2col elements per matrix product: 64 MB of float64
+_BLOCK_ELEMENTS = 1 << 21  # elements per matrix product: 16 MB of float64
+_CHUNK = 1 << 16  # values scaled at a time: they stay in the cache
+_EXACT_EXPONENT = 126  # 2^e is a normal float32 up to here
 
 
 def best_frac(largest: float, bits: int = 16) -> int:
@@ -26,18 +29,36 @@ def best_frac(largest: float, bits: int = 16) -> int:
     return frac if floor(largest * 2.0**frac + 0.5) <= limit else frac - 1
 
 
-def to_fixed(values: npt.NDArray[np.generic], frac: int, bits: int = 16) -> Ints:
-    """Round to the nearest integer (half to even) at `frac` fraction bits and saturate to `bits`."""
+def to_fixed(values: npt.NDArray[Any], frac: int, bits: int = 16) -> Ints:
+    """Round to the nearest integer (half to even) at `frac` fraction bits, saturate to `bits`."""
     limit = 1 << (bits - 1)
-    scaled = values * np.float32(2.0**frac) if values.dtype == np.float32 else values * 2.0**frac
-    np.rint(scaled, out=scaled)
-    np.clip(scaled, -limit, limit - 1, out=scaled)
-    return scaled.astype(np.int16)
+    flat = values.reshape(-1)
+    fixed = np.empty(flat.shape, dtype=np.int16)
+    for low in range(0, flat.size, _CHUNK):
+        with np.errstate(over="ignore"):  # infinities saturate like everything too large
+            scaled = _scaled(flat[low : low + _CHUNK], frac)
+        np.rint(scaled, out=scaled)
+        np.clip(scaled, -limit, limit - 1, out=scaled)
+        fixed[low : low + _CHUNK] = scaled
+    return fixed.reshape(values.shape)
 
 
 def from_fixed(values: npt.NDArray[np.integer], frac: int) -> npt.NDArray[np.float32]:
     """The real values of fixed-point integers."""
-    return np.ldexp(values.astype(np.float32), -frac)
+    flat = values.reshape(-1)
+    real = np.empty(flat.shape, dtype=np.float32)
+    for low in range(0, flat.size, _CHUNK):
+        real[low : low + _CHUNK] = _scaled(flat[low : low + _CHUNK].astype(np.float32), -frac)
+    return real.reshape(values.shape)
+
+
+def _scaled(values: npt.NDArray[Any], exponent: int) -> npt.NDArray[Any]:
+    """The values times 2^exponent, in float32 if they are, else in float64."""
+    if values.dtype != np.float32:
+        return values * 2.0**exponent
+    if abs(exponent) <= _EXACT_EXPONENT:
+        return values * np.float32(2.0**exponent)
+    return np.ldexp(values, exponent)
 
 
 def product_shift(largest_sum: int, accumulator_bits: int) -> int:
@@ -58,8 +79,8 @@ def largest_conv_sum(
 ) -> int:
     """Largest magnitude of an exact sum of products of a convolution.
 
-    Exact: products are below 2^30 and a sum has fewer than 2^23 of them, so float64 holds every partial
-    sum and the matrix product can be BLAS's.
+    Exact: products are below 2^30 and a sum has fewer than 2^23 of them, so float64 holds every
+    partial sum and the matrix product can be BLAS's.
 
     Args:
         x: [N, C, H, W].
@@ -80,7 +101,7 @@ def largest_conv_sum(
         if groups == 1:
             patches = patches[:, alive[0]]
         sums = np.matmul(kernels, patches.astype(np.float64))
-        largest = max(largest, float(np.abs(sums).max(initial=0.0)))
+        largest = max(largest, float(sums.max(initial=0.0)), -float(sums.min(initial=0.0)))
     return int(largest)
 
 
@@ -113,5 +134,5 @@ def largest_matmul_sum(x: Ints, weights: Ints) -> int:
     largest = 0.0
     for low in range(0, weights.shape[0], rows):
         sums = weights[low : low + rows].astype(np.float64) @ activations
-        largest = max(largest, float(np.abs(sums).max(initial=0.0)))
+        largest = max(largest, float(sums.max(initial=0.0)), -float(sums.min(initial=0.0)))
     return int(largest)

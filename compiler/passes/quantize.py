@@ -43,7 +43,6 @@ from ..dialects.sparse_tensor import (
 from ..signature import update_signature
 from ..weights import WeightStore
 
-
 _SUMS = (Conv2dOp, MatmulOp)
 _NATIVE = (*_SUMS, PoolOp, ElementwiseOp, ConcatOp)
 _BIAS_BITS = 31
@@ -52,7 +51,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class QuantizePass(ModulePass):
-    """Give every tensor of a layer a fixed-point encoding. Requires fused layers and calibration inputs."""
+    """Give all tensors of layers fixed-point encodings. Requires fused layers, calibration inputs."""
 
     name = "quantize"
 
@@ -144,7 +143,9 @@ class _Classes:
                 fixed.add(root)
             largest[root] = max(largest.get(root, 0.0), ranges.get(value, 0.0))
         return {
-            value: pinned.get(self.root(value), EncodingAttr.of(best_frac(largest[self.root(value)])))
+            value: pinned.get(
+                self.root(value), EncodingAttr.of(best_frac(largest[self.root(value)]))
+            )
             for value in self.parent
             if self.root(value) in fixed and not _is_weight(value)
         }
@@ -171,7 +172,7 @@ def _ranges(
         for op, values in evaluate(main, store, run, names_of(main, INPUTS_ATTRIBUTE)):
             for value in main.body.block.args if op is None else op.results:
                 array = values[value]
-                if array.dtype != np.float32 or _is_weight(value) or not array.size:
+                if array.dtype != np.float32 or not array.size:
                     continue
                 largest = float(max(array.max(), -array.min()))
                 if not np.isfinite(largest):
@@ -250,7 +251,5 @@ def _largest_sums(
 def _largest_sum(op: Conv2dOp | MatmulOp, x: Array, weights: Array) -> int:
     if isinstance(op, MatmulOp):
         return largest_matmul_sum(x, weights)
-    strides, pads, dilations = (
-        tuple(a.get_values()) for a in (op.strides, op.pads, op.dilations)
-    )
+    strides, pads, dilations = (tuple(a.get_values()) for a in (op.strides, op.pads, op.dilations))
     return largest_conv_sum(x, weights, op.groups.value.data, strides, pads, dilations)  # type: ignore[arg-type]
