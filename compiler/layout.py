@@ -53,6 +53,22 @@ def compact_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(itemsize * prod(shape[at + 1 :]) for at in range(len(shape)))
 
 
+def is_row_major(
+    view: View, shape: tuple[int, ...], itemsize: int = 2, *, joined: bool = False
+) -> bool:
+    """Whether the elements of each image lie one after the other, in the order of the shape.
+
+    Args:
+        view: Where they lie.
+        shape: Images first.
+        itemsize: Bytes of an element.
+        joined: Whether the images must lie one after the other too.
+    """
+    wanted = compact_strides(shape, itemsize)
+    steps = list(zip(shape, view.strides, wanted, strict=True))[0 if joined else 1 :]
+    return all(stride == compact for count, stride, compact in steps if count > 1)
+
+
 def view_of(value: SSAValue) -> View:
     """The view that `allocate` gave a value."""
     if isinstance(value, BlockArgument):

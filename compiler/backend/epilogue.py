@@ -8,7 +8,7 @@ from xdsl.ir import SSAValue
 
 from ...isa.errors import UnsupportedError
 from ..dialects.sparse_tensor import ElementwiseOp, LayerOp, encoding_of, residual_of, shape_of
-from ..layout import view_of
+from ..layout import is_row_major, view_of
 from .schedule import Epilogue, Plane, Schedule
 
 _SHIFT_LIMIT = 63
@@ -74,11 +74,15 @@ def lower_elementwise(schedule: Schedule, op: ElementwiseOp) -> None:
     """Append an elementwise layer: image by image through pbuf and the PPU."""
     shape = shape_of(op.result)
     epilogue = epilogue_of(op, frac_of(op.input), staged=True)
-    images, per_image = (shape[0], prod(shape[1:])) if shape else (1, 1)
+    images, chans, length = (shape[0], 1, prod(shape[1:])) if shape else (1, 1, 1)
+    plane = _flat_plane
+    values = [v for v in (op.input, op.result, op.residual) if v is not None]
+    if not all(is_row_major(view_of(value), shape) for value in values):
+        chans, length, plane = shape[1], prod(shape[2:]), image_plane
     for image in range(images):
-        output, source = (_flat_plane(v, image) for v in (op.result, op.input))
-        residual = None if op.residual is None else _flat_plane(op.residual, image)
-        schedule.finish(epilogue, 1, per_image, output, staged=source, residual=residual)
+        output, source = (plane(v, image) for v in (op.result, op.input))
+        residual = None if op.residual is None else plane(op.residual, image)
+        schedule.finish(epilogue, chans, length, output, staged=source, residual=residual)
 
 
 def _flat_plane(value: SSAValue, image: int) -> Plane:

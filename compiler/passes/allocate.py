@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, i64
@@ -10,10 +12,27 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from ..context import context_of, main_of
+from ...isa.errors import PassError
+from ..context import context_of, main_of, target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import ConcatOp, Conv2dOp, MatmulOp, ReshapeOp, WeightOp, shape_of
-from ..layout import ALIGNMENT, DRAM, IMAGE, View, compact_strides, element_bytes
+from ..dialects.sparse_tensor import (
+    ConcatOp,
+    Conv2dOp,
+    MatmulOp,
+    ReshapeOp,
+    WeightOp,
+    encoding_of,
+    shape_of,
+)
+from ..layout import (
+    ALIGNMENT,
+    DRAM,
+    IMAGE,
+    View,
+    compact_strides,
+    element_bytes,
+    is_row_major,
+)
 from ..weights import WeightStore
 from .pack_weights import PACKED
 
@@ -29,8 +48,9 @@ class AllocatePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Place constants, then activations."""
         main = main_of(op)
+        target, spec = target_of(ctx, op)
         constants = _place_constants(main, context_of(ctx).store)
-        total = _Placement(main, constants).run()
+        total = _Placement(main, constants, partial(target.strides, spec)).run()
         op.attributes[IMAGE] = to_attribute({"constants": constants, "bytes": total})
 
 
@@ -64,6 +84,7 @@ class _Placement:
 
     main: FuncOp
     end: int
+    strides: Callable[[tuple[int, ...]], tuple[int, ...]]
     views: dict[SSAValue, View] = field(default_factory=dict[SSAValue, View])
 
     def run(self) -> int:
@@ -95,7 +116,8 @@ class _Placement:
             view = self._reshaped(op)
         else:
             shape, itemsize = shape_of(value), element_bytes(value)
-            strides = compact_strides(shape, itemsize)
+            is_fixed = encoding_of(value) is not None and len(shape) > 1
+            strides = self.strides(shape) if is_fixed else compact_strides(shape, itemsize)
             view = View(_align(self.end), strides)
             self.end = view.offset + (shape[0] * strides[0] if shape else itemsize)
         self.views[value] = view
@@ -112,8 +134,16 @@ class _Placement:
         return View(whole.offset + channel * whole.strides[1], whole.strides)
 
     def _reshaped(self, op: ReshapeOp) -> View:
-        source, shape = self.views[op.input], shape_of(op.result)
-        strides = compact_strides(shape, element_bytes(op.result))
-        if shape and shape_of(op.input)[:1] == shape[:1]:
+        source, before, shape = self.views[op.input], shape_of(op.input), shape_of(op.result)
+        itemsize = element_bytes(op.result)
+        keeps_images = bool(shape) and before[:1] == shape[:1]
+        if not is_row_major(source, before, itemsize, joined=not keeps_images):
+            raise PassError(
+                f"{list(before)} as the target lays it out cannot be seen as {list(shape)}",
+                op.label,
+                "the target must limit ReshapeOp to what stays a view",
+            )
+        strides = compact_strides(shape, itemsize)
+        if keeps_images:
             strides = (source.strides[0], *strides[1:])
         return View(source.offset, strides)

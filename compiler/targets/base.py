@@ -17,6 +17,7 @@ from xdsl.passes import ModulePass
 from ...isa.base import BaseSpec
 from ...isa.encoding import InstructionSet
 from ..dialects.sparse_tensor import EncodingAttr
+from ..layout import compact_strides
 
 if TYPE_CHECKING:
     from ..backend.schedule import Schedule
@@ -60,6 +61,12 @@ def dense_encoding(spec: Any, frac: int, bits: int) -> EncodingAttr:
     return EncodingAttr.of(frac, bits)
 
 
+def row_major(spec: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Activations stored in the order of their ONNX shape, 16 bits each."""
+    del spec
+    return compact_strides(shape, 2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetCompiler:
     """One accelerator's compiler half.
@@ -84,6 +91,9 @@ class TargetCompiler:
         pruning_block: Filters per group of `--prune group=AMOUNT` (spec).
         expanded_macs: MACs that a layer's tiles add to the nominal ones (spec, tiled op), for
             instance by spanning several groups.
+        strides: Where an activation [N, C, ...] lies in DRAM (spec, shape): bytes between
+            neighbours along each dimension, images outermost. Row-major unless stated; a target
+            with another layout limits ReshapeOp to what stays a view.
     """
 
     name: str
@@ -102,3 +112,4 @@ class TargetCompiler:
     forced_product_shift: Callable[[Any], int | None] = lambda spec: None
     pruning_block: Callable[[Any], int] = lambda spec: 8
     expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0
+    strides: Callable[[Any, tuple[int, ...]], tuple[int, ...]] = row_major
