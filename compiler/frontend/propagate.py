@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from onnx import NodeProto
 
 from .fold import Folder, needs_value
 from .infer import Inference
-from .structure import free_names, is_default, node_place, subgraphs
+from .structure import free_names, is_default, is_optional_output, node_place, subgraphs
 from .tensors import Array, TensorKind
 
 
@@ -53,11 +53,18 @@ class Walk:
             The nodes that an output needs, after folding.
         """
         folder = Folder(self.inference)
-        for node in live(nodes, outputs):
+        for node in live(nodes, outputs, self.inference.versions):
             self._visit(node, folder)
         wanted = [self.alias.get(name, name) for name in outputs]
-        kept = {id(n) for n in live([n.proto for n in self.nodes], wanted)}
-        return [n for n in self.nodes if id(n.proto) in kept]
+        protos = [n.proto for n in self.nodes]
+        kept = {id(n) for n in live(protos, wanted, self.inference.versions)}
+        return [
+            LiveNode(
+                n.proto, [k if o else None for o, k in zip(n.proto.output, n.outputs, strict=False)]
+            )
+            for n in self.nodes
+            if id(n.proto) in kept
+        ]
 
     def _visit(self, node: NodeProto, folder: Folder) -> None:
         for index, name in enumerate(node.input):
@@ -118,8 +125,16 @@ class Walk:
         return True
 
 
-def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[NodeProto]:
-    """The nodes, in order, that the outputs need; unused outputs of theirs lose their names."""
+def live(
+    nodes: Sequence[NodeProto], outputs: Sequence[str], versions: Mapping[str, int]
+) -> list[NodeProto]:
+    """The nodes, in order, that the outputs need; optional outputs that nobody uses go.
+
+    Args:
+        nodes: Sorted nodes; the names of their outputs may be changed.
+        outputs: Names of the values that are wanted.
+        versions: Opset version by domain.
+    """
     wanted, kept = set(outputs), list[NodeProto]()
     for node in reversed(nodes):
         if wanted.isdisjoint(node.output):
@@ -129,7 +144,7 @@ def live(nodes: Sequence[NodeProto], outputs: Sequence[str]) -> list[NodeProto]:
         for graph in subgraphs(node):
             wanted.update(free_names(graph))
         for index, name in enumerate(node.output):
-            if name not in wanted:
+            if name not in wanted and is_optional_output(node, index, versions):
                 node.output[index] = ""
         while not node.output[-1]:
             del node.output[-1]

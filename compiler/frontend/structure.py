@@ -7,7 +7,7 @@ and the checker is asked node by node for what the operator schemas say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import onnx.defs
@@ -17,7 +17,7 @@ from onnx import IR_VERSION, AttributeProto, GraphProto, ModelProto, NodeProto, 
 from .problems import FOREIGN_ERRORS, Problems, first_line
 
 MAX_OPSET = 26  # onnxruntime 1.31 supports no later one, and it is the reference
-SAME_OPSET = 28  # 27 and 28 add operators and widen types of older ones: the number is all that changes
+SAME_OPSET = 28  # 27 and 28 only add operators, attributes and types; they are taken as 26
 MAX_NODES = 100_000
 _MAX_NAME = 4096  # letters
 _TYPE_STRING = 9  # FieldDescriptor.TYPE_STRING
@@ -32,6 +32,22 @@ def node_place(node: NodeProto) -> str:
 def is_default(domain: str) -> bool:
     """Whether a domain is ONNX's own."""
     return domain in ("", "ai.onnx")
+
+
+def is_optional_output(node: NodeProto, index: int, versions: Mapping[str, int]) -> bool:
+    """Whether a node may leave an output away (onnxruntime crashes where it may not).
+
+    Args:
+        node: A node.
+        index: The position of the output.
+        versions: Opset version by domain.
+    """
+    domain = "" if is_default(node.domain) else node.domain
+    if not onnx.defs.has(node.op_type, versions.get(domain, 1), domain):
+        return True
+    outputs = onnx.defs.get_schema(node.op_type, versions.get(domain, 1), domain).outputs
+    option = outputs[min(index, len(outputs) - 1)].option
+    return option == onnx.defs.OpSchema.FormalParameterOption.Optional
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -119,7 +135,7 @@ def _check_names(graph: GraphProto, problems: Problems) -> None:
                 how = "produced by several nodes" if kind == "tensor" else f"there {count} times"
                 problems.add("", f"{kind} '{name}' is {how}")
             elif not name:
-                problems.add("", f"a {kind} has no name")
+                problems.add("", f"{'an' if kind[0] == 'i' else 'a'} {kind} has no name")
     if not graph.output:
         problems.add("", "the graph has no outputs")
     given = {*lists["graph input"], *lists["initializer"]}
@@ -229,6 +245,9 @@ def _check_schemas(model: ModelProto, problems: Problems) -> None:
                 node_place(node), f"ONNX opset {versions['']} has no operator '{node.op_type}'"
             )
             continue
+        for index, name in enumerate(node.output):
+            if not name and not is_optional_output(node, index, versions):
+                problems.add(node_place(node), f"output {index} is not optional, but has no name")
         try:
             checker.check_node(node, context)
         except checker.ValidationError as error:

@@ -163,9 +163,9 @@ def _pool(node: Node) -> tuple[int, ...] | Iterator[str]:
     if isinstance(windows, str):
         return iter((windows,))
     for axis in range(len(x) - 2):
-        if max(windows.begins[axis], windows.ends[axis]) >= windows.extent(axis):
+        if max(windows.begins[axis], windows.ends[axis]) >= kernel[axis]:
             pads = node.attributes["pads"]
-            return iter((f"pads = {pads} are not smaller than the window {list(kernel)}",))
+            return iter((f"pads = {pads} are not smaller than the kernel {list(kernel)}",))
     sizes = _slide(windows, x[2:], bool(node.attributes.get("ceil_mode", 0)))
     return iter((sizes,)) if isinstance(sizes, str) else (*x[:2], *sizes)
 
