@@ -124,14 +124,20 @@ def _layer(op: LayerOp, values: Mapping[SSAValue, Array]) -> Array:
             x = values[op.input]
             column = (-1, *[1] * (x.ndim - 2))
             return x * values[op.scale].reshape(column) + values[op.shift].reshape(column)
-        case ElementwiseOp() | RequantizeOp():
+        case ElementwiseOp():
             return values[op.input]
+        case RequantizeOp():
+            frac, bits = op.frac.value.data, op.bits.value.data
+            return from_fixed(to_fixed(values[op.input], frac, bits), frac)
         case Conv2dOp():
             inputs = [values[op.input], values[op.weight]]
             return run_model(
                 _conv_model(op), [*inputs, *([values[op.bias]] if op.bias else [])], op.label
             )[0]
         case PoolOp():
+            reach = zip(op.pads.get_values(), op.kernel.get_values() * 2, strict=True)
+            if any(pad >= kernel for pad, kernel in reach):
+                return _far_padded_pool(op, values[op.input])
             return run_model(_pool_model(op), [values[op.input]], op.label)[0]
         case _:
             raise PassError(f"{op.name} cannot be evaluated", op.label)
@@ -172,6 +178,24 @@ def _pool_model(op: PoolOp) -> bytes:
     kind = {"max": "MaxPool", "average": "AveragePool"}[op.kind.data]
     node = helper.make_node(kind, ["x"], ["y"], **attributes)
     return _model(node, {"x": shape_of(op.input)})
+
+
+def _far_padded_pool(op: PoolOp, x: Array) -> Array:
+    """A pool with pads beyond its kernel (its windows are dilated), which onnxruntime refuses."""
+    top, left, bottom, right = op.pads.get_values()
+    (R, S), (sh, sw), (dh, dw) = (a.get_values() for a in (op.kernel, op.strides, op.dilations))
+
+    def windows(array: Array, padding: float) -> Array:
+        sides = ((0, 0), (0, 0), (top, bottom), (left, right))
+        padded = np.pad(array, sides, constant_values=padding)
+        span = ((R - 1) * dh + 1, (S - 1) * dw + 1)
+        views = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(2, 3))
+        return views[:, :, ::sh, ::sw, ::dh, ::dw]
+
+    if op.kind.data == "max":
+        return windows(x, -np.inf).max(axis=(-2, -1))
+    inside = windows(np.ones_like(x), 0.0).sum(axis=(-2, -1))
+    return windows(x, 0.0).sum(axis=(-2, -1)) / (R * S if op.include_pad.value.data else inside)
 
 
 def _model(node: onnx.NodeProto, inputs: Mapping[str, tuple[int, ...]]) -> bytes:
