@@ -137,6 +137,9 @@ class Compilation:
     result: dict[str, Any] = field(default_factory=dict[str, Any])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
+    def __post_init__(self) -> None:
+        self.ctx.store.keeps_history = self.keep_weights
+
     def start(self, target: TargetCompiler, spec: BaseSpec, pipeline: str, info: Mapping[str, str]) -> None:
         """Write into the module everything that a later resume needs."""
         attach_target(self.module, target.name, spec)
@@ -193,8 +196,7 @@ class Compilation:
         self.module.attributes[STAGE_KEY] = to_attribute(number)
         for observer in self.observers:
             observer(number, name, self.module, self.ctx.store)
-        if not self.keep_weights:
-            self.ctx.store.retain(used_keys(self.module, self.ctx.store))
+        self.ctx.store.retain(used_keys(self.module, self.ctx.store))
         if name == self.stop_after:
             raise StopCompilation(str(self.module))
 

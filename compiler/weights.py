@@ -38,10 +38,14 @@ class WeightStore(Mapping[str, Array]):
 
     Arrays are never mutated: a pass that changes one adds the result under a new key (`fresh_key`),
     so that every IR snapshot keeps meaning what it meant. Arrays of a file are read on first touch.
+
+    Attributes:
+        keeps_history: Dumps of earlier stages name arrays that no op names any more.
     """
 
     def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
         self._arrays: dict[str, Array | _Pending] = {}
+        self.keeps_history = False
         for key, array in (arrays or {}).items():
             self.add(key, array)
 
@@ -66,8 +70,15 @@ class WeightStore(Mapping[str, Array]):
             key = f"{base}.{suffix}.{count}"
         return key
 
+    def release(self, key: str) -> None:
+        """Drop an array that no op names any more, unless earlier stages count too."""
+        if not self.keeps_history:
+            del self._arrays[key]
+
     def retain(self, keys: Iterable[str]) -> None:
-        """Drop every array whose key is not among `keys`."""
+        """Drop every array whose key is not among `keys`, unless earlier stages count too."""
+        if self.keeps_history:
+            return
         wanted = set(keys)
         self._arrays = {k: v for k, v in self._arrays.items() if k in wanted}
 

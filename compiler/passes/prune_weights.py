@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
 from ...isa.errors import PassError
 from ..analysis import pruning
 from ..context import context_of, main_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..weight_update import WeightUpdate
 
 SCHEMES = {
     "magnitude": "share of weights that become zero, the smallest first",
@@ -43,19 +44,21 @@ class PruneWeightsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Prune each weight once, also where two layers share it."""
-        store = context_of(ctx).store
+        main, store = main_of(op), context_of(ctx).store
+        update = WeightUpdate.of(main, store)
         done: set[WeightOp] = set()
-        for layer in main_of(op).body.block.ops:
+        for layer in main.body.block.ops:
             if not isinstance(layer, Conv2dOp | MatmulOp):
                 continue
             weight = layer.weight.owner
             if isinstance(weight, WeightOp) and weight not in done:
                 done.add(weight)
-                old = store[weight.key.data]
-                new = old * self.keep(old.reshape(old.shape[0], -1)).reshape(old.shape)
-                key = store.fresh_key(weight.key.data, "pruned")
-                store.add(key, new.astype(old.dtype, copy=False))
-                weight.properties["key"] = StringAttr(key)
+                update.replace(weight, "pruned", self.pruned(store[weight.key.data]))
+
+    def pruned(self, weights: np.ndarray) -> np.ndarray:
+        """Weights [K, ...] with zeros where the scheme wants them."""
+        keep = self.keep(weights.reshape(weights.shape[0], -1))
+        return np.multiply(weights, keep.reshape(weights.shape), dtype=weights.dtype)
 
     def keep(self, matrix: np.ndarray) -> pruning.Mask:
         """The keep mask of a weight matrix [K, Kred]."""

@@ -41,6 +41,7 @@ from ..dialects.sparse_tensor import (
     shape_of,
 )
 from ..signature import update_signature
+from ..weight_update import WeightUpdate
 from ..weights import WeightStore
 
 _SUMS = (Conv2dOp, MatmulOp)
@@ -51,7 +52,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class QuantizePass(ModulePass):
-    """Give all tensors of layers fixed-point encodings. Requires fused layers, calibration inputs."""
+    """Give tensors of layers fixed-point encodings. Requires fused layers, calibration inputs."""
 
     name = "quantize"
 
@@ -63,8 +64,9 @@ class QuantizePass(ModulePass):
         classes = _Classes.of(main)
         ranges = _ranges(main, store, runs)
         encodings = classes.encodings(ranges)
+        update = WeightUpdate.of(main, store)
         for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
-            _quantize_weight(layer, store, _frac(encodings, layer.input))
+            _quantize_weight(layer, update, _frac(encodings, layer.input))
         forced = target.forced_product_shift(spec)
         bits = target.accumulator_bits(spec)
         sums = {} if forced is not None else _largest_sums(main, store, runs, encodings)
@@ -185,8 +187,8 @@ def _ranges(
     return ranges
 
 
-def _quantize_weight(layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac: int) -> None:
-    weight = layer.weight.owner
+def _quantize_weight(layer: Conv2dOp | MatmulOp, update: WeightUpdate, input_frac: int) -> None:
+    weight, store = layer.weight.owner, update.store
     assert isinstance(weight, WeightOp)
     if encoding_of(weight.result) is not None:
         return
@@ -197,9 +199,7 @@ def _quantize_weight(layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac:
         largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
         if largest:
             frac = min(frac, _BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
-    key = store.fresh_key(weight.key.data, "i16")
-    store.add(key, to_fixed(array, frac))
-    weight.properties["key"] = StringAttr(key)
+    update.replace(weight, "i16", to_fixed(array, frac))
     kind = TensorType(i16, array.shape, EncodingAttr.of(frac))
     Rewriter.replace_value_with_new_type(weight.result, kind)
 
