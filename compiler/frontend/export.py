@@ -130,12 +130,8 @@ class _Exporter:
         inputs = [self._name(value) for value in op.operands]
         outputs = [from_text(name) for name in op.output_names]
         self.names.update(zip(op.results, outputs, strict=True))
-        node = NodeProto(
-            op_type=op.op_type,
-            domain=op.domain,
-            name=from_text(op.node_name),
-            input=inputs,
-            output=outputs,
+        node = helper.make_node(
+            op.op_type, inputs, outputs, from_text(op.node_name), domain=op.domain or None
         )
         for name, value in op.attributes_.data.items():
             node.attribute.append(self._attribute(name, value))

@@ -220,5 +220,6 @@ def _read_range(
 def small_tensor(name: str, array: Array) -> TensorProto:
     """An array as a TensorProto (a copy)."""
     tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape))
-    tensor.name = name
+    if name:
+        tensor.name = name
     return tensor
