@@ -124,3 +124,24 @@ def _rename_output(graph: onnx.GraphProto, name: str) -> bool:
                 node.output[at] = unused
                 return True
     return False
+
+
+def force(graph: onnx.GraphProto, values: dict[str, Array]) -> dict[str, str]:
+    """Make inputs of node outputs, whose users read the fed value; the nodes still compute theirs.
+
+    Args:
+        graph: Is changed; its outputs are replaced by the computed forms.
+        values: Arrays to be fed, by tensor name.
+
+    Returns:
+        Name of the computed form by tensor name, for those that a node of the main graph makes.
+    """
+    computed: dict[str, str] = {}
+    for node in graph.node:
+        for at, name in enumerate(node.output):
+            if name in values:
+                computed[name] = node.output[at] = f"{name}/computed"
+                _add_input(graph, name, values[name])
+    del graph.output[:]
+    graph.output.extend(onnx.ValueInfoProto(name=name) for name in computed.values())
+    return computed

@@ -16,7 +16,14 @@ from google.protobuf.message import DecodeError, EncodeError
 from onnx import numpy_helper
 
 from ..isa.errors import FrontendError, UnsupportedError, UsageError
-from .onnx_constants import Array, check_like, is_pinned, replace_by_input, take_constants
+from .onnx_constants import (
+    Array,
+    check_like,
+    force,
+    is_pinned,
+    replace_by_input,
+    take_constants,
+)
 
 Source = str | PathLike[str] | bytes | onnx.ModelProto
 THREAD_COUNT = 2
@@ -125,19 +132,50 @@ class Reference:
             constants = {n: array for n, array in self._constants.items() if n in taken}
             return session.run(names, {**feeds, **constants})
 
+    def run_layers(
+        self, feeds: Mapping[str, Array], values: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Compute tensors each from given values of the ones before, so that no error is carried on.
+
+        Args:
+            feeds: Every input by name.
+            values: A machine's tensors by name; what uses them reads these values.
+
+        Returns:
+            What the graph makes of each tensor in `values`, by name; those no node makes are left out.
+
+        Raises:
+            FrontendError: onnxruntime refuses or fails to run the model, or a value does not fit.
+        """
+        changed = onnx.ModelProto()
+        changed.CopyFrom(self._model)
+        computed = force(changed.graph, dict(values))
+        known = {**self._constants, **values, **feeds}
+        self._session = None  # Frees its weights before there is another.
+        with _foreign_errors(self.name):
+            session = self._create(changed.SerializeToString())
+            taken = {value.name for value in session.get_inputs()}
+            found = session.run(
+                list(computed.values()), {n: array for n, array in known.items() if n in taken}
+            )
+        return dict(zip(computed, found, strict=True))
+
     def _open(self, extra: frozenset[str]) -> Any:
+        if not extra and self._runs_file:
+            return self._create(str(self._path))
+        changed = onnx.ModelProto()
+        changed.CopyFrom(self._model)
+        changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(extra))
+        return self._create(changed.SerializeToString())
+
+    def _create(self, model: str | bytes) -> Any:
         ort: Any = import_module("onnxruntime")  # Late: slow, and most tools do without it.
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = self._thread_count
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        model: str | bytes = str(self._path)
-        if extra or not self._runs_file:
-            changed = onnx.ModelProto()
-            changed.CopyFrom(self._model)
-            changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(extra))
-            model = changed.SerializeToString()
+        if isinstance(model, bytes):
             folder = str(self._path.parent.resolve()) if self._path else ""
             options.add_session_config_entry(
                 "session.model_external_initializers_file_folder_path", folder

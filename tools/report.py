@@ -50,13 +50,15 @@ class Checked:
 
     Args:
         outputs: The network's outputs.
-        layers: Layer outputs, matched by the layer's name.
+        layers: Layer outputs, matched by the layer's name, with the errors of all layers before.
+        own: Layer outputs against what the reference makes of the machine's own inputs.
         unpruned: The network's outputs against the network before pruning.
         top1: Top-1 agreement of a classifier's output, or None.
     """
 
     outputs: CheckResult
     layers: CheckResult = field(default_factory=lambda: CheckResult(()))
+    own: CheckResult = field(default_factory=lambda: CheckResult(()))
     unpruned: CheckResult = field(default_factory=lambda: CheckResult(()))
     top1: float | None = None
 
@@ -80,11 +82,13 @@ def assemble(
     work = [_work(record) for record in run["layers"]]
     energy = energy_report(entries, [*work, _rest(run["totals"], work)], rates.mhz)
     errors = _errors(checked.layers) if checked else {}
+    own_errors = _errors(checked.own) if checked else {}
     layers = [
         {
             **{key: record[key] for key in ("name", "op", "placement", "nodes", "source")},
             **_record(record, sets, rates),
             "error": errors.get(record["name"]),
+            "own_error": own_errors.get(record["name"]),
         }
         for record, sets in zip(run["layers"], energy["layers"], strict=False)
     ]
@@ -173,7 +177,7 @@ def _rest(totals: Mapping[str, Any], layers: Sequence[Work]) -> Work:
 def _check(checked: Checked) -> dict[str, Any]:
     return {
         "passed": checked.outputs.passed,
-        "layers_passed": checked.layers.passed if checked.layers.layers else None,
+        "layers_passed": checked.own.passed if checked.own.layers else None,
         "outputs": _errors(checked.outputs),
         "top1_agreement": checked.top1,
         "unpruned": _errors(checked.unpruned),

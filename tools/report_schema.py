@@ -109,7 +109,11 @@ class Record(_Closed, frozen=True, kw_only=True):
 
 
 class Layer(Record, frozen=True, kw_only=True):
-    """One layer; `nodes` are the ONNX nodes it computes, `source` the ONNX tensor it makes."""
+    """One layer; `nodes` are the ONNX nodes it computes, `source` the ONNX tensor it makes.
+
+    `error` carries the errors of all layers before, `own_error` is the layer's alone: the reference
+    computed it from the machine's own inputs.
+    """
 
     name: str
     op: str
@@ -117,6 +121,7 @@ class Layer(Record, frozen=True, kw_only=True):
     nodes: tuple[str, ...]
     source: str
     error: Error | None
+    own_error: Error | None
 
 
 class Totals(Record, frozen=True, kw_only=True):
@@ -133,7 +138,7 @@ class Totals(Record, frozen=True, kw_only=True):
 class Check(_Closed, frozen=True, kw_only=True):
     """Comparison of the network's outputs, by name, with the reference and the unpruned network.
 
-    `passed` is about the outputs; `layers_passed` is null if no layer was compared.
+    `passed` is about the outputs; `layers_passed`, null if no layer was compared, about each layer's own error.
     """
 
     passed: bool

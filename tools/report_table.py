@@ -93,8 +93,20 @@ def summary_lines(report: Report) -> Iterator[str]:
             f"output '{name}' {word} the reference: {_sqnr(error)} dB, "
             f"largest error {_small(error.max_abs)}"
         )
+    yield from _own_line(report)
     if report.check.top1_agreement is not None:
         yield f"top-1 agreement {100 * report.check.top1_agreement:.1f} %"
+
+
+def _own_line(report: Report) -> Iterator[str]:
+    """How the layers agree, each with the reference's result on the machine's own inputs."""
+    own = [(layer.own_error, layer.name) for layer in report.layers if layer.own_error]
+    finite = [(error.sqnr_db, name) for error, name in own if error.sqnr_db is not None]
+    if not own:
+        return
+    worst = f"; worst {min(finite)[0]:.1f} dB ({min(finite)[1]})" if finite else ""
+    passed = sum(error.passed for error, _ in own)
+    yield f"{passed} of {len(own)} layers agree on their own inputs{worst}"
 
 
 def _row(layer: Layer, total_cycles: int) -> tuple[str, ...]:

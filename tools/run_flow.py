@@ -12,7 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..isa.program import Program
-from ..runtime.check import CheckResult, check, layer_taps, output_taps, top1_agreement
+from ..runtime.check import (
+    END_TO_END,
+    CheckResult,
+    check,
+    layer_taps,
+    output_taps,
+    top1_agreement,
+)
 from ..runtime.reference import Reference
 from ..runtime.session import InferenceSession
 from .progress import progress_bar
@@ -73,20 +80,27 @@ def check_run(
     """
     program = ran.session.program
     taps = layer_taps(program.layers, ran.session.taps) if layers else []
-    bits = min((layer.output.bits for layer in program.layers if layer.output is not None and layer.output.frac is not None), default=16)
+    final = output_taps(program.outputs, ran.outputs, _narrowest(program))
     reference = Reference(source, pruned or {})
     known = reference.run(feeds, {*(tap.source for tap in taps), *reference.outputs})
-    outputs = check(output_taps(program.outputs, ran.outputs, bits), known)
+    own = reference.run_layers(feeds, ran.session.taps) if taps else {}
     unpruned = CheckResult(())
     if pruned:
-        original = Reference(source).run(feeds)
-        unpruned = check(output_taps(program.outputs, ran.outputs, bits), original)
+        del reference  # frees its weights before the original's are loaded
+        unpruned = check(final, Reference(source).run(feeds), END_TO_END)
     return Checked(
-        outputs=outputs,
-        layers=check(taps, known),
+        outputs=check(final, known, END_TO_END),
+        layers=check(taps, known, END_TO_END),
+        own=check([tap for tap in taps if tap.source in own], own),
         unpruned=unpruned,
         top1=_top1(ran.outputs, known),
     )
+
+
+def _narrowest(program: Program) -> int:
+    """Bits of the network's narrowest fixed-point tensor."""
+    outputs = [layer.output for layer in program.layers if layer.output is not None]
+    return min((info.bits for info in outputs if info.frac is not None), default=16)
 
 
 def _top1(outputs: Mapping[str, Array], reference: Mapping[str, Array]) -> float | None:

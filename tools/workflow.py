@@ -14,7 +14,7 @@ from .compile_flow import Outcome, Request, compile_request, parse_prune, resume
 from .emission import emit_stage
 from .run_flow import Ran, check_run, report_of, run_program, write_trace
 from .report import About, Checked, write_report
-from .sources import DEFAULT_MODEL, Model, configuration, find_model, read_inputs
+from .sources import DEFAULT_MODEL, Model, configuration, find_model, plain, read_inputs
 from .targets import find_target
 
 
@@ -137,7 +137,7 @@ class Workflow:
         if checked is not None:
             checked.outputs.raise_on_mismatch()
             if args.check_layers:
-                checked.layers.raise_on_mismatch()
+                checked.own.raise_on_mismatch()
         return 0
 
     def _check(self, ran: Ran, outcome: Outcome) -> Checked:
@@ -147,7 +147,7 @@ class Workflow:
     def _about(self, program: Program) -> About:
         batch = program.inputs[0].shape[0] if program.inputs and program.inputs[0].shape else 1
         return About(
-            command=("spcc", *self.command),
+            command=("spcc", *map(plain, self.command)),
             model=program.info.get("model", self.name),
             model_sha256=program.info.get("model_sha256", ""),
             batch=batch,

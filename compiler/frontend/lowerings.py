@@ -484,6 +484,8 @@ def dequantize(b: Builder) -> SSAValue:
     producer = b.operands[0].owner
     if not isinstance(producer, RequantizeOp):
         raise NotALayer("its integers come from outside the accelerator's layers")
+    # The layer's result is the real value: in ONNX the output of this node, not the integers before it.
+    producer.properties["tensor"] = b.properties()["tensor"]
     return b.operands[0]
 
 

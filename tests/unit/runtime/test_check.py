@@ -8,6 +8,7 @@ import pytest
 from spcc.isa.errors import MismatchError
 from spcc.isa.tables import LayerInfo, TensorInfo
 from spcc.runtime.check import (
+    END_TO_END,
     EXACT,
     LayerError,
     Tap,
@@ -223,3 +224,14 @@ def test_top1_agreement() -> None:
     assert top1_agreement(actual, expected) == pytest.approx(2 / 3), "ties count for either class"
     assert top1_agreement(actual.T, expected.T, axis=0) == pytest.approx(2 / 3)
     assert top1_agreement(np.zeros((0, 3)), np.zeros((0, 3))) == 1.0
+
+
+def test_end_to_end_forgives_what_one_layer_must_not_do() -> None:
+    expected = np.linspace(-1, 1, 1000)
+    actual = expected * 1.03  # 30 dB
+    tap = Tap("layer", actual, "t", frac=14)
+    assert not check([tap], {"t": expected}).passed
+    assert check([tap], {"t": expected}, END_TO_END).passed
+    assert not check([Tap("layer", expected * 1.2, "t")], {"t": expected}, END_TO_END).passed
+    integers = Tap("layer", np.array([1, 2]), "t")
+    assert not check([integers], {"t": np.array([1, 3])}, END_TO_END).passed

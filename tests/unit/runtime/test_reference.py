@@ -227,3 +227,12 @@ def test_child_process_gives_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["sum"], X @ WEIGHT.T * 2 + BIAS, rtol=1e-5, atol=1e-6)
     with pytest.raises(UsageError, match="missing or unknown: x"):
         run_isolated(network(), {})
+
+
+@pytest.mark.usefixtures("_large_bytes")
+def test_layers_are_computed_from_the_values_given(source: Any) -> None:
+    given = {"sum": SUM + 1, "y": RESULT + 5, "x": X}
+    found = Reference(source).run_layers({"x": X}, given)
+    assert found.keys() == {"sum", "y"}, "no node makes x"
+    np.testing.assert_allclose(found["sum"], SUM, rtol=1e-5)
+    np.testing.assert_allclose(found["y"], np.maximum(SUM + 1, 0), rtol=1e-5)

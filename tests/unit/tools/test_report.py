@@ -89,7 +89,7 @@ def checked(shift: float = 0.0) -> Checked:
     taps = [Tap("conv1", values, "t_conv1"), Tap("conv2", values + shift, "t_conv2")]
     layers = check(taps, {"t_conv1": values, "t_conv2": values})
     noisy = check([Tap("y", values * 1.001, "y")], {"y": values})
-    return Checked(noisy, layers, top1=1.0)
+    return Checked(noisy, layers, own=layers, top1=1.0)
 
 
 def report(shift: float = 0.0) -> Report:
@@ -165,6 +165,8 @@ def test_errors_come_by_layer_and_nothing_infinite_is_written() -> None:
     assert wrong
     assert (wrong.max_abs, wrong.passed) == (pytest.approx(0.5), False)
     assert absent is None
+    assert [bool(x.own_error and x.own_error.passed) for x in made.layers] == [True, False, False]
+    assert "1 of 2 layers agree on their own inputs" in printed(made)
     assert made.check.outputs["y"].sqnr_db == pytest.approx(60)
 
 
