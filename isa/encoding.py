@@ -7,11 +7,12 @@ A word has 128 bits, little endian in memory: opcode in bits 127..120, up to thr
 wait on in 119..105, up to three to signal in 104..90, two zero bits, 88 bits of payload (87..0).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ PAYLOAD_BITS = 88
 SEMAPHORE_COUNT = 31
 """Semaphores are numbered 1..31; 0 in a slot means none."""
 
+_MNEMONIC = re.compile(r"[a-z_]\w*(\.\w+)*", re.ASCII | re.IGNORECASE)
 SLOT_BITS = 5
 WAIT_SLOTS = (115, 110, 105)
 SIGNAL_SLOTS = (100, 95, 90)
@@ -57,6 +59,14 @@ class Field:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    if TYPE_CHECKING:
+        # An instruction's own values hide its class's fields: `inst.row0` is a number.
+        @overload
+        def __get__(self, instance: None, owner: type, /) -> "Field": ...
+        @overload
+        def __get__(self, instance: object, owner: type, /) -> int: ...
+        def __get__(self, instance: object, owner: type, /) -> "Field | int": ...
 
     @property
     def bits(self) -> int:
@@ -167,9 +177,9 @@ class Instruction:
 
     Class attributes:
         opcode: Bits 127..120.
-        mnemonic: Name in assembly; the class name in lower case if not stated.
+        mnemonic: Name in assembly, dots allowed; the class name in lower case if not stated.
         unit: The unit whose queue takes the instruction.
-        is_config: It sets registers of its unit and takes 0 cycles there.
+        is_config: It sets registers of its unit, and takes no cycles unless the machine says so.
         fields: The fields by name, in definition order.
         legal_bits: The bits of a word that may be set.
     """
@@ -188,6 +198,8 @@ class Instruction:
         super().__init_subclass__(**kwargs)
         if "mnemonic" not in cls.__dict__:
             cls.mnemonic = cls.__name__.lower()
+        if not _MNEMONIC.fullmatch(cls.mnemonic):
+            raise TypeError(f"{cls.__name__}: '{cls.mnemonic}' is no name for an instruction")
         cls.fields = {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
         taken = 0
         for field in cls.fields.values():

@@ -27,7 +27,7 @@ def page(isa: InstructionSet) -> str:
         _table(
             ("instruction", "opcode", "unit", "sets registers", "meaning"),
             [
-                (f"[`{c.mnemonic}`](#{c.mnemonic})", _opcode(c), f"`{c.unit}`", _yes(c), _first(c))
+                (f"[`{c.mnemonic}`](#{_anchor(c)})", _opcode(c), f"`{c.unit}`", _yes(c), _first(c))
                 for c in sorted(isa.instructions, key=lambda c: c.opcode)
             ],
         ),
@@ -112,6 +112,11 @@ def _span(high: int, low: int) -> str:
 def _symbols(isa: InstructionSet) -> Iterable[str]:
     for name, values in isa.symbols.items():
         yield f"`{name}`: " + ", ".join(f"{i} = `{value}`" for i, value in enumerate(values)) + "."
+
+
+def _anchor(cls: type[Instruction]) -> str:
+    """The anchor that Markdown gives the instruction's heading: dots are left out."""
+    return cls.mnemonic.replace(".", "")
 
 
 def _opcode(cls: type[Instruction]) -> str:

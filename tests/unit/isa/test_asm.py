@@ -10,9 +10,10 @@ import pytest
 from spcc.isa.asm import assemble, disassemble
 from spcc.isa.base import Dim, Halt, Ld, Pgeo
 from spcc.isa.dump import byte_lines, header_lines, listing_lines, section_lines
-from spcc.isa.encoding import InstructionSet
+from spcc.isa.encoding import Field, Instruction, InstructionSet
 from spcc.isa.errors import ProgramError, UsageError
 from spcc.isa.program import Program
+from spcc.isa.report import page
 from spcc.isa.source import (
     INLINE_LIMIT_BYTES,
     load_source,
@@ -109,6 +110,17 @@ def test_errors_name_place_token_and_right_words(text: str, message: str):
     with pytest.raises(ProgramError) as caught:
         assemble(text, ISA, "f.s")
     assert str(caught.value).startswith(message)
+
+
+def test_mnemonics_may_have_dots():
+    members = {"opcode": 0x42, "unit": "pe", "mnemonic": "gs.tile.2", "rows": Field(3, 0, "rows")}
+    tile = type("Tile", (Instruction,), members)
+    isa = InstructionSet("gs", 1, (tile, Halt), {})
+    assert disassemble([tile(rows=3, wait=[1])], isa) == "gs.tile.2 rows=3 wait=1\n"
+    assert assemble("gs.tile.2 rows=3 wait=1\nhalt", isa) == [tile(rows=3, wait=[1]), Halt()]
+    assert "[`gs.tile.2`](#gstile2)" in page(isa)
+    with pytest.raises(ProgramError, match=r"'gs\.tile' is not an instruction of gs"):
+        assemble("gs.tile rows=3", isa)
 
 
 def source_of(program: Program) -> str:

@@ -134,6 +134,12 @@ def test_definitions_are_checked(fields: dict[str, tuple[int, int]], message: st
         type("Bad", (Instruction,), members)
 
 
+@pytest.mark.parametrize("mnemonic", ["", "a b", "a.", ".a", "a..b", "1a", "a=", "ä"])
+def test_a_mnemonic_must_be_readable(mnemonic: str):
+    with pytest.raises(TypeError, match="is no name for an instruction"):
+        type("Bad", (Instruction,), {"mnemonic": mnemonic})
+
+
 def test_instruction_sets_are_checked():
     def make(opcode: int, name: str, **members: Field) -> type[Instruction]:
         body = {"opcode": opcode, "unit": "u", "mnemonic": name}
