@@ -59,7 +59,7 @@ class Reference:
         self._path = None if isinstance(model, bytes | onnx.ModelProto) else Path(model)
         self.name = self._path.name if self._path else "model"
         original = _load(model, self.name)
-        self._runs_file = self._path is not None and not overrides and is_pinned(original)
+        self._runs_file = _is_utf8(self._path) and not overrides and is_pinned(original)
         self._model, self._constants = take_constants(original)
         graph = self._model.graph
         bound = {t.name for t in original.graph.initializer}
@@ -175,10 +175,10 @@ class Reference:
         options.intra_op_num_threads = self._thread_count
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        if isinstance(model, bytes):
-            folder = str(self._path.parent.resolve()) if self._path else ""
+        folder = self._path.parent.resolve() if self._path else None
+        if isinstance(model, bytes) and _is_utf8(folder):
             options.add_session_config_entry(
-                "session.model_external_initializers_file_folder_path", folder
+                "session.model_external_initializers_file_folder_path", str(folder)
             )
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -210,6 +210,14 @@ def _run(
     model: Source, feeds: dict[str, Array], want: list[str] | None, overrides: dict[str, Array]
 ) -> dict[str, Array]:
     return Reference(model, overrides).run(feeds, want)
+
+
+def _is_utf8(path: Path | None) -> bool:
+    """Whether there is a path and onnxruntime can be given it, which takes UTF-8 alone."""
+    try:
+        return path is not None and bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _load(model: Source, where: str) -> onnx.ModelProto:

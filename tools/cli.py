@@ -1,13 +1,41 @@
 """What every console script shares: errors become sentences and exit codes (docs/cli.md)."""
 
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from types import FrameType
+from typing import TextIO
 
 from ..isa.errors import MismatchError, SpccError, UnsupportedError, UsageError
+from .memory import bounded_memory
 
 EXIT_INPUT, EXIT_USAGE, EXIT_UNSUPPORTED, EXIT_MISMATCH, EXIT_BUG = 1, 2, 3, 4, 70
 EXIT_INTERRUPTED = 130
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill` and `timeout`, the terminal closing."""
+_CLEAN_UP_SECONDS = 5.0
+_ELSEWHERE = "choose another place with -o or --out-dir"
+_HINTS = {
+    errno.EACCES: f"check the permissions, or {_ELSEWHERE}",
+    errno.EEXIST: f"a file of that name is in the way: {_ELSEWHERE}",
+    errno.EISDIR: "give a file, not a folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "check the name; the folder must exist",
+    errno.ENOSPC: f"free some space, or {_ELSEWHERE}",
+    errno.ENOTDIR: f"a file is in the place of a folder: {_ELSEWHERE}",
+    errno.EPERM: f"check the permissions, or {_ELSEWHERE}",
+    errno.EROFS: _ELSEWHERE,
+}
 
 
 def run(body: Callable[[], int], *, debug: bool = False) -> int:
@@ -18,33 +46,32 @@ def run(body: Callable[[], int], *, debug: bool = False) -> int:
         debug: Show the traceback of errors that are not bugs too.
 
     Returns:
-        0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the reference,
-        70 a bug of ours (with traceback), 130 interrupted.
+        0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the
+        reference, 70 a bug of ours (with traceback), 130 interrupted.
     """
+    _prepare_streams()
     try:
-        return body()
+        with _interruptible(), bounded_memory():
+            code = body()
+            sys.stdout.flush()
+            return code
     except SpccError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        return exit_code(error)
+        return _refuse(f"{error}", exit_code(error))
     except KeyboardInterrupt:
-        print("interrupted; no partial file was left", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_INPUT
+        return _refuse("interrupted; no partial file was left", EXIT_INTERRUPTED)
     except OSError as error:
         # A missing file, a full disk, a folder without permission: the environment, not a bug.
-        print(f"error: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
-        return EXIT_INPUT
-    except MemoryError:
-        print("error: out of memory\n  hint: use a smaller batch or shape", file=sys.stderr)
-        return EXIT_INPUT
+        if debug:
+            traceback.print_exc()
+        return _system_error(error)
+    except MemoryError as error:
+        detail = f" ({error})" if str(error) else ""
+        return _refuse(f"out of memory{detail}\n  hint: use a smaller batch or shape", EXIT_INPUT)
     except Exception:
         traceback.print_exc()
-        print("error: this is a bug in spcc; please report the lines above", file=sys.stderr)
-        return EXIT_BUG
+        return _refuse("this is a bug in spcc; please report the lines above", EXIT_BUG)
 
 
 def exit_code(error: SpccError) -> int:
@@ -58,3 +85,84 @@ def exit_code(error: SpccError) -> int:
             return EXIT_MISMATCH
         case _:
             return EXIT_INPUT
+
+
+def _refuse(sentence: str, code: int) -> int:
+    """Say what is wrong, if anybody listens."""
+    try:
+        print(f"error: {sentence}", file=sys.stderr, flush=True)
+    except OSError:
+        _mute(sys.stderr)
+    return code
+
+
+def _system_error(error: OSError) -> int:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _mute(sys.stdout)
+    if isinstance(error, BrokenPipeError) and error.filename is None:
+        return EXIT_INPUT  # `| head` has seen enough: nothing to say
+    place = error.filename or "standard output"  # our files have names
+    hint = _HINTS.get(error.errno or 0, "")
+    text = f"{place}: {error.strerror or error}"
+    return _refuse(f"{text}\n  hint: {hint}" if hint else text, EXIT_INPUT)
+
+
+def _prepare_streams() -> None:
+    """Make the standard streams safe to write to.
+
+    A stream that the caller closed becomes /dev/null: else the next file opened, perhaps the
+    program, would get its number and what libraries print. Names that the terminal's encoding
+    lacks are escaped.
+    """
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(descriptor)
+        for name in ("stdin", "stdout", "stderr"):
+            if getattr(sys, name) is None:
+                mode = "r" if name == "stdin" else "w"
+                setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _mute(stream: TextIO) -> None:
+    """Point a stream that nobody reads to nowhere, so that Python does not fail on it at exit."""
+    with suppress(OSError, ValueError):
+        number = stream.fileno()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, number)
+        os.close(null)
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let SIGTERM and SIGHUP do what SIGINT does: unwind, so that temporary files are removed.
+
+    The same signal again does not disturb the unwinding, unless that takes long. A signal that is
+    ignored (nohup, background jobs) stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    first: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        now = monotonic()
+        if not first or now - first[0] > _CLEAN_UP_SECONDS:
+            first[:] = [now]
+            raise KeyboardInterrupt
+
+    old = {number: signal.getsignal(number) for number in _SIGNALS}
+    caught = [number for number, action in old.items() if action not in (signal.SIG_IGN, None)]
+    try:
+        for number in caught:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in caught:
+            signal.signal(number, old[number])

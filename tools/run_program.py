@@ -17,7 +17,7 @@ from ..runtime.check import check, output_taps
 from .report import About, write_report
 from .report_table import print_report
 from .run_flow import Ran, check_run, report_of, run_program
-from .sources import Array, check_feeds, find_model, read_inputs
+from .sources import Array, check_feeds, find_model, plain, read_inputs
 from .targets import find_target
 
 
@@ -36,7 +36,8 @@ def run_file(args: argparse.Namespace, command: tuple[str, ...]) -> int:
     checked = None
     if args.check is not None:
         checked = check_run(ran, find_model(args.check, args.seed).source, feeds)
-    about = About(command=command, model=program.info.get("model", args.program.stem))
+    name = program.info.get("model", plain(args.program.stem))
+    about = About(command=tuple(map(plain, command)), model=name)
     report = report_of(ran, about, checked)
     if args.out_dir is not None:
         args.out_dir.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,10 @@ def _feeds(program: Program, args: argparse.Namespace) -> dict[str, Array]:
         if name not in given
     }
     if made:
-        print(f"warning: inputs {', '.join(made)} are seeded random (seed {args.seed})", file=sys.stderr)
+        print(
+            f"warning: inputs {', '.join(made)} are seeded random (seed {args.seed})",
+            file=sys.stderr,
+        )
     return check_feeds({**made, **given}, ports, "--input")
 
 
@@ -78,7 +82,9 @@ def _named(pairs: list[str], ran: Ran, option: str) -> list[tuple[str, Path]]:
         name, equals, path = pair.partition("=")
         if not equals or name not in ran.outputs:
             raise UsageError(
-                f"'{pair}' is not OUTPUT=FILE.npy", option, f"the outputs are {', '.join(ran.outputs)}"
+                f"'{pair}' is not OUTPUT=FILE.npy",
+                option,
+                f"the outputs are {', '.join(ran.outputs)}",
             )
         named.append((name, Path(path)))
     return named

@@ -50,10 +50,15 @@ def find_model(name: str, seed: int, batch: int | None = None) -> Model:
     if found is None:
         found = Path(name)
     if isinstance(found, Path):
-        return Model(found.stem, found, _file_sha256(found))
+        return Model(plain(found.stem), found, _file_sha256(found))
     return Model(
         name.replace(":", "-"), found, hashlib.sha256(found.SerializeToString()).hexdigest()
     )
+
+
+def plain(text: str) -> str:
+    """Text that every file of ours can hold: what is not Unicode in a name is escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _file_sha256(path: Path) -> str:
@@ -173,4 +178,3 @@ def split_runs(arrays: Mapping[str, Array], ports: Ports, option: str) -> list[d
         }
         runs.append(check_feeds(run, ports, option))
     return runs
-

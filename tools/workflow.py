@@ -41,7 +41,9 @@ class Workflow:
     @property
     def folder(self) -> Path:
         """The output folder."""
-        default = Path("spcc-out") / f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.name)}-{self.target.name}"
+        default = (
+            Path("spcc-out") / f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.name)}-{self.target.name}"
+        )
         return self.args.out_dir or default
 
     def run(self) -> int:
