@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, f32
+from xdsl.dialects.builtin import ModuleOp, StringAttr, f32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
@@ -23,7 +23,7 @@ from ..dialects.onnx import (
 )
 from ..dialects.onnx_values import to_text
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import HostCallOp, RequantizeOp, WeightOp, names
+from ..dialects.sparse_tensor import HostCallOp, WeightOp, names
 from ..frontend.export import to_model
 from ..frontend.lowerings import LOWERINGS, Builder, NotALayer, is_constant_dequantize
 from ..targets.base import TargetCompiler
@@ -108,8 +108,6 @@ class _Conversion:
         result = lowering(builder)
         for op in builder.ops:
             self._check_limits(op)
-        if node.op_type == "DequantizeLinear":
-            _name_after(node, result)
         self.ops += builder.ops
         self.values[node.outputs[0]] = result
         if result.name_hint is None:
@@ -190,15 +188,6 @@ def copy_hint(source: SSAValue, target: SSAValue) -> None:
     """Take over a name; what is left of names such as `_0` is not always one."""
     if source.name_hint:
         target.name_hint = source.name_hint
-
-
-def _name_after(node: NodeOp, result: SSAValue) -> None:
-    """A requantised layer holds the real values: what its first DequantizeLinear makes."""
-    requantize = result.owner
-    assert isinstance(requantize, RequantizeOp)
-    if requantize.tensor.data == to_text(tensor_name(node.inputs[0])).data:
-        requantize.properties["tensor"] = node.output_names.data[0]
-        requantize.properties["nodes"] = ArrayAttr([*requantize.nodes.data, node.node_name])
 
 
 def _is_constant(value: SSAValue) -> bool:
