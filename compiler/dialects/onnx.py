@@ -219,12 +219,19 @@ class CustomOp(NodeOp):
     @property
     def op_type(self) -> str:
         """The operator's name within its domain."""
-        return self.op_type_.data
+        return from_text(self.op_type_)
 
     @property
     def domain(self) -> str:
         """The operator's domain."""
-        return self.domain_.data
+        return from_text(self.domain_)
+
+    def verify_(self) -> None:
+        """Check domain and operator too."""
+        super().verify_()
+        for text in (self.domain_, self.op_type_):
+            if not is_text(text):
+                raise VerifyException(f"{text} has a malformed escape")
 
     def _print_kind(self, printer: Printer) -> None:
         for part in (self.domain_, self.op_type_):
