@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from xdsl.ir import Operation
 
 from ...isa.window import input_rows
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp, shape_of
+from ..dialects.sparse_tensor import AffineOp, Conv2dOp, MatmulOp, PoolOp, shape_of
 
 WindowLayer = Conv2dOp | MatmulOp | PoolOp
 """The layers that have a window, and a tiling."""
@@ -51,15 +52,26 @@ class Window:
 
 
 def window_of(op: Operation) -> Window:
-    """The geometry a layer runs with; a matmul is a 1x1 convolution on C x 1 x N."""
+    """The geometry a layer runs with.
+
+    A matmul is a 1x1 convolution on C x 1 x N; so is an affine on its map, or on C x 1 x elements,
+    which it becomes (lower-affine) where no convolution can take it up.
+    """
     if isinstance(op, MatmulOp):
-        batch = shape_of(op.input)[0]
-        return Window(1, 1, 1, 1, 1, 1, 0, 0, 1, batch, 1, batch)
+        return _pointwise(1, shape_of(op.input)[0])
+    if isinstance(op, AffineOp):
+        inner = shape_of(op.input)[2:]
+        return _pointwise(*inner) if len(inner) == 2 else _pointwise(1, prod(inner))
     assert isinstance(op, Conv2dOp | PoolOp)
     (H, W), (OH, OW) = shape_of(op.input)[2:], shape_of(op.result)[2:]
     return Window(
         *kernel_of(op), *_pair(op.strides), *_pair(op.dilations), *_pair(op.pads), H, W, OH, OW
     )
+
+
+def _pointwise(H: int, W: int) -> Window:
+    """A 1x1 kernel on an H x W map."""
+    return Window(1, 1, 1, 1, 1, 1, 0, 0, H, W, H, W)
 
 
 def kernel_of(op: Conv2dOp | PoolOp) -> tuple[int, int]:

@@ -59,9 +59,10 @@ def pads_fit(op: WindowOp) -> bool:
     return 0 <= top <= _PAD and 0 <= left <= _PAD and min(op.pads.get_values()) >= 0
 
 
-def map_fits(op: WindowOp) -> bool:
+def map_fits(op: WindowOp | AffineOp) -> bool:
     """Input and output maps have at most 4095 rows and columns."""
-    return max(*shape_of(op.operands[0])[2:], *shape_of(op.results[0])[2:]) <= _MAP
+    window = window_of(op)
+    return max(window.H, window.W, window.OH, window.OW) <= _MAP
 
 
 def batch_fits(op: MatmulOp) -> bool:
@@ -211,7 +212,7 @@ COMPILER = TargetCompiler(
         Conv2dOp: (kernel_fits, steps_fit, pads_fit, map_fits, channels_fit),
         MatmulOp: (batch_fits, channels_fit),
         PoolOp: (kernel_fits, steps_fit, pads_fit, map_fits, channels_fit),
-        AffineOp: (channels_fit,),
+        AffineOp: (map_fits, channels_fit),
         ElementwiseOp: (),
         RequantizeOp: (),
         ConcatOp: (),
