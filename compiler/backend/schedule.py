@@ -8,6 +8,7 @@ from typing import Any
 
 from ...isa.base import BaseSpec, Dim, Ld, Pgeo, Ppu, St
 from ...isa.encoding import Instruction, InstructionSet
+from ...isa.errors import PassError
 from ..dialects.target import InstructionOp, instruction_ops
 
 LD, ST = 0, 1
@@ -97,7 +98,16 @@ class Schedule:
         """The address for the next item of a memory: its halves in turn, or 0 for what needs more.
 
         The turn goes on from layer to layer, so a layer's first loads overlap the one before.
+
+        Raises:
+            PassError: The item is larger than the memory: a tiling that does not fit.
         """
+        if size > capacity:
+            raise PassError(
+                f"{size} bytes do not fit {memory} of {capacity} bytes",
+                "lowering",
+                f"the tiling of target {self.isa.name} must keep to the memories",
+            )
         if size > capacity // 2:
             return 0
         self._turns[memory] = 1 - self._turns.get(memory, 1)
