@@ -39,7 +39,8 @@ class Target:
     machine: Callable[[], Machine]
 
 
-def _part(module: str, name: str) -> Callable[[], Any]:
+def part(module: str, name: str) -> Callable[[], Any]:
+    """What imports a module when called, and returns one of its objects."""
     return lambda: getattr(import_module(module, __package__), name)
 
 
@@ -47,10 +48,10 @@ def _ours(name: str, doc: str, spec: str) -> Target:
     return Target(
         name,
         doc,
-        isa=_part(f"..isa.targets.{name}", "ISA"),
-        spec=_part(f"..isa.targets.{name}", spec),
-        compiler=_part(f"..compiler.targets.{name}", "COMPILER"),
-        machine=_part(f"..runtime.machines.{name}", "MACHINE"),
+        isa=part(f"..isa.targets.{name}", "ISA"),
+        spec=part(f"..isa.targets.{name}", spec),
+        compiler=part(f"..compiler.targets.{name}", "COMPILER"),
+        machine=part(f"..runtime.machines.{name}", "MACHINE"),
     )
 
 
