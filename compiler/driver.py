@@ -70,7 +70,9 @@ class Compiled:
     calibration: dict[str, Array] = field(default_factory=dict[str, Array])
 
 
-def new_context(find_compiler: Callable[[str], TargetCompiler], *targets: TargetCompiler) -> CompilerContext:
+def new_context(
+    find_compiler: Callable[[str], TargetCompiler], *targets: TargetCompiler
+) -> CompilerContext:
     """A context that knows all our dialects, and those of some targets."""
     ctx = CompilerContext(find_compiler=find_compiler)
     for name, load in all_dialects().items():
@@ -140,7 +142,9 @@ class Compilation:
     def __post_init__(self) -> None:
         self.ctx.store.keeps_history = self.keep_weights
 
-    def start(self, target: TargetCompiler, spec: BaseSpec, pipeline: str, info: Mapping[str, str]) -> None:
+    def start(
+        self, target: TargetCompiler, spec: BaseSpec, pipeline: str, info: Mapping[str, str]
+    ) -> None:
         """Write into the module everything that a later resume needs."""
         attach_target(self.module, target.name, spec)
         self.module.attributes[PIPELINE_KEY] = StringAttr(pipeline)
@@ -175,7 +179,9 @@ class Compilation:
         try:
             self.module.verify()
         except (VerifyException, DiagnosticException) as error:
-            raise PassError(f"the pass left invalid IR: {error}", step.name, "a bug of spcc") from error
+            raise PassError(
+                f"the pass left invalid IR: {error}", step.name, "a bug of spcc"
+            ) from error
         self.seconds[step.name] = perf_counter() - started
         self._after(step.name)
         self._reached(number, step.name)
@@ -207,7 +213,9 @@ class Compilation:
         config = cast("dict[str, Any]", msgspec.to_builtins(spec))
         program = emit(self.module, self.ctx.store, target.isa, config, info)
         self.seconds["emit"] = perf_counter() - started
-        return Compiled(program, self.seconds, calibration=self._calibration(program), **self.result)
+        return Compiled(
+            program, self.seconds, calibration=self._calibration(program), **self.result
+        )
 
     def _calibration(self, program: Program) -> dict[str, Array]:
         """The first calibration run's inputs, as far as the store still has them."""
@@ -232,7 +240,9 @@ def parse_pipeline(text: str, target: TargetCompiler) -> PassPipeline:
     try:
         return PassPipeline.parse_spec(all_passes(target.passes), text)
     except (ValueError, TypeError, ArgSpecParseError) as error:
-        raise PassError(f"{error}", f"pipeline '{text}'", "spcc-opt --help lists the passes") from error
+        raise PassError(
+            f"{error}", f"pipeline '{text}'", "spcc-opt --help lists the passes"
+        ) from error
 
 
 def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:

@@ -82,7 +82,9 @@ class Dim(Instruction):
         return (Dim, self.channel, self.level)
 
 
-def transfer_dims(registers: Mapping[Any, Instruction], channel: int) -> tuple[tuple[int, int], ...]:
+def transfer_dims(
+    registers: Mapping[Any, Instruction], channel: int
+) -> tuple[tuple[int, int], ...]:
     """The (count, stride) pairs of a channel, inner first, as its `Dim` registers stand."""
     dims: list[tuple[int, int]] = []
     for level in (0, 1):

@@ -1,10 +1,10 @@
 """The Python interface: compile a model, save and load the program, run it as with onnxruntime.
 
-    program = spcc.compile("model.onnx", target="spots", config={"NR": 64}, prune="group=0.7")
-    program.save("model.spots.spx")
-    session = spcc.InferenceSession(program)
-    outputs = session.run(None, {"image": image})
-    session.report["totals"]["cycles"]
+program = spcc.compile("model.onnx", target="spots", config={"NR": 64}, prune="group=0.7")
+program.save("model.spots.spx")
+session = spcc.InferenceSession(program)
+outputs = session.run(None, {"image": image})
+session.report["totals"]["cycles"]
 """
 
 from __future__ import annotations
@@ -114,4 +114,6 @@ def isa_of(name: str) -> Any:
     try:
         return find_target(name).isa()
     except UsageError as error:
-        raise UsageError(f"the program is for '{name}', which is not a target here", "header") from error
+        raise UsageError(
+            f"the program is for '{name}', which is not a target here", "header"
+        ) from error

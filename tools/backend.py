@@ -63,7 +63,9 @@ class SpccBackend(Backend):
         return SpccRep(model, kwargs.get("target", TARGET))
 
     @classmethod
-    def run_model(cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> Any:
+    def run_model(
+        cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any
+    ) -> Any:
         """Compile and run."""
         return cls.prepare(model, device, **kwargs).run(inputs)
 

@@ -112,7 +112,13 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     dump = DumpFolder(request.dump) if request.dump else None
     observers = [o for o in (dump, print_ir if request.print_ir else None) if o]
     compilation = Compilation(
-        ctx, module, observers, dump is not None, request.fail_on_host, request.keep_pruned, stop_after
+        ctx,
+        module,
+        observers,
+        dump is not None,
+        request.fail_on_host,
+        request.keep_pruned,
+        stop_after,
     )
     info = {
         "model": request.model.name,
@@ -166,16 +172,16 @@ def input_ports(module: ModuleOp) -> Ports:
     """Shape and numpy type of every graph input."""
     main = main_of(module)
     ports: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
-    for argument, name in zip(
-        main.body.block.args, names_of(main, INPUTS_ATTRIBUTE), strict=True
-    ):
+    for argument, name in zip(main.body.block.args, names_of(main, INPUTS_ATTRIBUTE), strict=True):
         kind: Any = argument.type
         assert isinstance(kind, TensorType)
         ports[name] = (kind.get_shape(), np.dtype(dtype_name(kind)))
     return ports  # type: ignore[return-value]
 
 
-def _inputs(request: Request, ports: Ports) -> tuple[list[dict[str, Array]], dict[str, Array], bool]:
+def _inputs(
+    request: Request, ports: Ports
+) -> tuple[list[dict[str, Array]], dict[str, Array], bool]:
     """Calibration runs, the feeds of the run, and whether these were made up."""
     from ..models.inputs import draw
 

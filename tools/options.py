@@ -8,7 +8,9 @@ from pathlib import Path
 from .. import __version__
 
 EMIT = ("onnx", "sparse", "target", "asm", "bin")
-DESCRIPTION = "Compile an ONNX network for a sparse-CNN accelerator, run the binary, check the values."
+DESCRIPTION = (
+    "Compile an ONNX network for a sparse-CNN accelerator, run the binary, check the values."
+)
 EPILOG = """\
 exit codes: 0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the reference,
 70 a bug of spcc. Without a model, spcc takes the one that ships with it (digits)."""
@@ -17,7 +19,9 @@ exit codes: 0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs d
 def parser() -> argparse.ArgumentParser:
     """The argument parser."""
     p = argparse.ArgumentParser("spcc", description=DESCRIPTION, epilog=EPILOG)
-    p.add_argument("model", nargs="?", help="ONNX file, or a network that ships: digits, light:NAME")
+    p.add_argument(
+        "model", nargs="?", help="ONNX file, or a network that ships: digits, light:NAME"
+    )
     p.add_argument("--target", default="spots", help="accelerator (default: spots)")
     p.add_argument("--version", action="version", version=f"spcc {__version__}")
     _machine(p.add_argument_group("machine"))
@@ -50,9 +54,7 @@ def _model(g: argparse._ArgumentGroup) -> None:
 
 def _output(g: argparse._ArgumentGroup) -> None:
     g.add_argument("-o", type=Path, dest="output", metavar="FILE", help="program or --emit output")
-    g.add_argument(
-        "--out-dir", type=Path, metavar="DIR", help="default: spcc-out/<model>-<target>"
-    )
+    g.add_argument("--out-dir", type=Path, metavar="DIR", help="default: spcc-out/<model>-<target>")
     g.add_argument("-c", "--compile-only", action="store_true", help="stop after the program")
     g.add_argument("--emit", choices=EMIT, help="print this stage and stop")
     g.add_argument(

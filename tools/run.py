@@ -15,8 +15,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("program", type=Path, help="the program file")
     p.add_argument("--input", action="append", default=[], metavar="NAME=F.npy")
     p.add_argument("--seed", type=int, default=0, help="of inputs that are not given")
-    p.add_argument("--output", action="append", default=[], metavar="NAME=F.npy", help="write an output")
-    p.add_argument("--expected", action="append", default=[], metavar="NAME=F.npy", help="compare one")
+    p.add_argument(
+        "--output", action="append", default=[], metavar="NAME=F.npy", help="write an output"
+    )
+    p.add_argument(
+        "--expected", action="append", default=[], metavar="NAME=F.npy", help="compare one"
+    )
     p.add_argument("--check", metavar="MODEL", help="compare with this model on onnxruntime")
     p.add_argument("--out-dir", type=Path, metavar="DIR", help="write report.json and tables there")
     p.add_argument("--trace", type=Path, metavar="F.json", help="write a Perfetto trace")

@@ -19,7 +19,11 @@ from ..weights import WeightStore
 
 
 def emit(
-    module: ModuleOp, store: WeightStore, isa: InstructionSet, config: dict[str, Any], info: Mapping[str, str]
+    module: ModuleOp,
+    store: WeightStore,
+    isa: InstructionSet,
+    config: dict[str, Any],
+    info: Mapping[str, str],
 ) -> Program:
     """Make the program of a fully lowered module.
 
@@ -30,7 +34,9 @@ def emit(
     instructions = [op for op in ops if isinstance(op, InstructionOp)]
     images = [op for op in ops if isinstance(op, frame.ImageOp)]
     if len(images) != 1 or not instructions:
-        raise PassError("the module is not lowered to instructions", "emit", "run the whole pipeline")
+        raise PassError(
+            "the module is not lowered to instructions", "emit", "run the whole pipeline"
+        )
     layers = [_layer(op) for op in ops if isinstance(op, frame.LayerOp)]
     lines = [NO_LAYER if op.layer_index is None else op.layer_index for op in instructions]
     return Program(

@@ -23,7 +23,9 @@ def frac_of(value: SSAValue) -> int:
     return encoding.frac.value.data
 
 
-def epilogue_of(op: LayerOp, source_frac: int, *, bias: bool = False, staged: bool = False) -> Epilogue:
+def epilogue_of(
+    op: LayerOp, source_frac: int, *, bias: bool = False, staged: bool = False
+) -> Epilogue:
     """The arithmetic that brings a layer's sums to its result's scale and range.
 
     Raises:

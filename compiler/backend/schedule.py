@@ -186,7 +186,9 @@ class Schedule:
             if staged is not None:
                 self._stage(first, staged, c, p, cn, pn)
             src = first if staged is not None else source + c * length + p
-            self.emit(Ppu(src=src, dst=target, chans=cn, len=pn, bias=bias + c if epilogue.bias else 0))
+            self.emit(
+                Ppu(src=src, dst=target, chans=cn, len=pn, bias=bias + c if epilogue.bias else 0)
+            )
             dram, run, dims = output.runs(c, p, cn, pn)
             self.store("pbuf", 2 * target, dram, run, dims)
 

@@ -61,7 +61,9 @@ class EncodingAttr(ParametrizedAttribute):
     bits: IntegerAttr
 
     @staticmethod
-    def of(frac: int, bits: int = 16, format: str = "dense", block: Sequence[int] = ()) -> EncodingAttr:
+    def of(
+        frac: int, bits: int = 16, format: str = "dense", block: Sequence[int] = ()
+    ) -> EncodingAttr:
         """Build from plain Python values."""
         return EncodingAttr(
             StringAttr(format),
@@ -208,7 +210,9 @@ class Conv2dOp(WindowOp):
         if len(x) != 4 or len(w) != 4 or len(y) != 4:
             raise VerifyException(f"conv2d takes rank-4 tensors, got {x}, {w} and {y}")
         if groups < 1 or x[1] != w[1] * groups or w[0] % groups or y[1] != w[0] or y[0] != x[0]:
-            raise VerifyException(f"channels of {x}, {w} and {y} do not agree for groups = {groups}")
+            raise VerifyException(
+                f"channels of {x}, {w} and {y} do not agree for groups = {groups}"
+            )
 
 
 @irdl_op_definition
@@ -350,7 +354,9 @@ class HostCallOp(IRDLOperation):
         return f"node '{self.nodes.data[0].data}'"
 
 
-Layer = Conv2dOp | MatmulOp | PoolOp | AffineOp | ElementwiseOp | RequantizeOp | ConcatOp | ReshapeOp
+Layer = (
+    Conv2dOp | MatmulOp | PoolOp | AffineOp | ElementwiseOp | RequantizeOp | ConcatOp | ReshapeOp
+)
 
 SparseTensor = Dialect(
     "sparse_tensor",

@@ -76,7 +76,10 @@ class InstructionOp(IRDLOperation):
 
     def print(self, printer: Printer) -> None:
         """Print as `name field=value ... wait(1, 2) signal(3) layer(0)`."""
-        parts = [f"{n}={cast(IntegerAttr, self.properties[n]).value.data}" for n in self.INSTRUCTION.fields]
+        parts = [
+            f"{n}={cast(IntegerAttr, self.properties[n]).value.data}"
+            for n in self.INSTRUCTION.fields
+        ]
         for keyword, numbers in self.semaphores().items():
             parts.append(f"{keyword}({', '.join(map(str, numbers))})")
         if self.layer is not None:
@@ -120,7 +123,9 @@ def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp
 
 
 @cache
-def _ops(isa_name: str, instructions: tuple[type[Instruction], ...]) -> dict[type[Instruction], type[InstructionOp]]:
+def _ops(
+    isa_name: str, instructions: tuple[type[Instruction], ...]
+) -> dict[type[Instruction], type[InstructionOp]]:
     return {instruction: _make_op(isa_name, instruction) for instruction in instructions}
 
 

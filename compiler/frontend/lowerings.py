@@ -127,7 +127,9 @@ class Builder:
         properties["source"] = StringAttr(tensor_name(value))
         if transposed:
             properties["transposed"] = BoolAttr.from_bool(True)
-        return self.add(WeightOp(properties=properties, result_types=[TensorType(f32, array.shape)]))
+        return self.add(
+            WeightOp(properties=properties, result_types=[TensorType(f32, array.shape)])
+        )
 
     def _dequantised(self, node: NodeOp) -> SSAValue:
         try:
@@ -394,9 +396,7 @@ def arithmetic(b: Builder) -> SSAValue:
         return _with_constant(b, 0 if constants[1] is not None else 1)
     if b.node.op_type not in ("Add", "Sum"):
         raise NotALayer("both its operands are computed at run time")
-    if any(c is not None for c in constants) or any(
-        shape_of(v) != b.shape for v in b.node.inputs
-    ):
+    if any(c is not None for c in constants) or any(shape_of(v) != b.shape for v in b.node.inputs):
         raise NotALayer("its operands have different shapes")
     total = b.operands[0]
     for operand in b.operands[1:]:
@@ -419,7 +419,7 @@ def _with_constant(b: Builder, variable: int) -> SSAValue:
     one, zero = np.ones(C), np.zeros(C)
     b.operands[0] = b.operands[variable]
     match b.node.op_type, variable:
-        case ("Add" | "Sum"), _:
+        case (("Add" | "Sum"), _):
             return _affine(b, one, c)
         case "Mul", _:
             return _affine(b, c, zero)
@@ -462,7 +462,9 @@ def quantize(b: Builder) -> SSAValue:
         isinstance(u, NodeOp) and u.op_type == "DequantizeLinear" and _same_scale(u, frac, b.store)
         for u in uses
     ):
-        raise NotALayer("its integers are used by something else than a DequantizeLinear of its scale")
+        raise NotALayer(
+            "its integers are used by something else than a DequantizeLinear of its scale"
+        )
     return b.layer(
         RequantizeOp,
         [b.operands[0]],
@@ -498,9 +500,7 @@ LOWERINGS: dict[str, Callable[[Builder], SSAValue]] = {
     **dict.fromkeys(("Add", "Sum", "Sub", "Mul", "Div"), arithmetic),
     "BatchNormalization": batch_normalization,
     "Concat": concat,
-    **dict.fromkeys(
-        ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"), reshape
-    ),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"), reshape),
     "QuantizeLinear": quantize,
     "DequantizeLinear": dequantize,
 }

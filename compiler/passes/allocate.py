@@ -90,9 +90,7 @@ class _Placement:
     def run(self) -> int:
         """Place every value and write the views into the IR; returns the end of the image."""
         block = self.main.body.block
-        holders = {
-            value: op for op in block.ops if isinstance(op, ConcatOp) for value in op.inputs
-        }
+        holders = {value: op for op in block.ops if isinstance(op, ConcatOp) for value in op.inputs}
         for argument in block.args:
             self._place(argument, holders)
         self.main.attributes[DRAM] = ArrayAttr([self.views[a].to_attribute() for a in block.args])

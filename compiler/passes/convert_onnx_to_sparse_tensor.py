@@ -132,9 +132,7 @@ class _Conversion:
                 sentence = (limit.__doc__ or "").strip().splitlines()[0].rstrip(".")
                 raise NotALayer(f"{self.target.name} requires: {sentence}")
 
-    def _host_call(
-        self, nodes: list[NodeOp], reason: str, wanted: Sequence[SSAValue] = ()
-    ) -> None:
+    def _host_call(self, nodes: list[NodeOp], reason: str, wanted: Sequence[SSAValue] = ()) -> None:
         node = nodes[-1]
         # Constants behind a DequantizeLinear have no value here: the fragment carries the node.
         unknown = [v.owner for v in node.inputs if v not in self.values and _is_dequantized(v)]

@@ -96,7 +96,9 @@ class _Lowering:
         """Append one layer's instructions."""
         match op:
             case HostCallOp():
-                self._layer(op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0].data)
+                self._layer(
+                    op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0].data
+                )
                 self._host_call(op)
             case ConcatOp() | ReshapeOp() | WeightOp() | ReturnOp():
                 pass  # by address, or data

@@ -117,5 +117,8 @@ def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[i
         history.note(index, unit, writes, True)
     for index, (wait, signal) in enumerate(result):
         if max(len(wait), len(signal)) > _MOST_TOKENS:
-            raise PassError(f"instruction {index} needs more than {_MOST_TOKENS} semaphores", "insert-semaphores")
+            raise PassError(
+                f"instruction {index} needs more than {_MOST_TOKENS} semaphores",
+                "insert-semaphores",
+            )
     return result

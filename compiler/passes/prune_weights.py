@@ -35,7 +35,9 @@ class PruneWeightsPass(ModulePass):
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
             raise PassError(
-                f"unknown scheme '{self.scheme}'", self.name, f"the schemes are {', '.join(SCHEMES)}"
+                f"unknown scheme '{self.scheme}'",
+                self.name,
+                f"the schemes are {', '.join(SCHEMES)}",
             )
         if self.amount < 0 or (self.scheme != "threshold" and self.amount > 1):
             raise PassError(f"amount = {self.amount} is outside 0..1", f"{self.name} {self.scheme}")
@@ -71,4 +73,3 @@ class PruneWeightsPass(ModulePass):
                 return pruning.shape(matrix, self.amount)
             case _:
                 return pruning.group(matrix, self.amount, self.block)
-

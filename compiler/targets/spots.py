@@ -75,7 +75,9 @@ def channels_fit(op: Operation) -> bool:
     return shape_of(op.operands[0])[1] <= _CHANNELS
 
 
-def tile(spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16] | None) -> list[dict[str, int]]:
+def tile(
+    spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16] | None
+) -> list[dict[str, int]]:
     """Cut a layer into tiles (section 6.2, 6.3, 6.6)."""
     label = cast(Any, op).label
     if weights is None:

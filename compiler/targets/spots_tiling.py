@@ -78,9 +78,7 @@ def tile_weights(weights: Weights, groups: int, f0: int, f1: int, c0: int, c1: i
     return dense.reshape(f1 - f0, -1)
 
 
-def filter_ranges(
-    spec: SpotsSpec, K: int, C: int, groups: int, kmax: int
-) -> list[Cut]:
+def filter_ranges(spec: SpotsSpec, K: int, C: int, groups: int, kmax: int) -> list[Cut]:
     """Filter and channel range of every filter tile (section 6.2)."""
     Kg, Cg, split_rows = K // groups, C // groups, spec.NR // spec.UNITS
     if groups == 1 or Kg >= split_rows:
@@ -231,9 +229,7 @@ def band_candidates(spec: SpotsSpec, OH: int, split: bool) -> Iterator[int]:
         yield from range(OH - 1, 0, -1)
 
 
-def reserved_channels(
-    spec: SpotsSpec, window: Window, Ct: int, rows: int, units: int
-) -> int:
+def reserved_channels(spec: SpotsSpec, window: Window, Ct: int, rows: int, units: int) -> int:
     """Cres: channels whose overlapping rows stay in the reserved buffer (section 4)."""
     keep = max(0, (window.R - 1) * window.dh + 1 - window.sh)
     if keep == 0 or -(-rows // units) <= 1:

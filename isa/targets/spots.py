@@ -75,7 +75,8 @@ class SpotsSpec(BaseSpec, frozen=True, kw_only=True):
         self.require("MHZ", 1, 10000)
         if self.NR * self.NREG > 1023:
             raise UsageError(
-                f"NR*NREG = {self.NR * self.NREG} filters per tile exceed 1023", "configuration",
+                f"NR*NREG = {self.NR * self.NREG} filters per tile exceed 1023",
+                "configuration",
                 "the Kt field of sgemm has 10 bits: choose a smaller NR or NREG",
             )
         if self.psh is not None:
