@@ -21,7 +21,7 @@ from ..isa.base import (
 )
 from ..isa.encoding import Instruction, Region
 from ..isa.errors import TrapError
-from .machine import Cost, CostRule, Semantics, State
+from .machine import Cost, CostRule, MemorySpec, Semantics, State
 
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 LEFT_SHIFT_LIMIT = 30
@@ -38,6 +38,14 @@ class Finished(NamedTuple):
 
     values: npt.NDArray[np.int16]
     saturated_count: int
+
+
+def ppu_memories(spec: BaseSpec) -> tuple[MemorySpec, ...]:
+    """The PPU's own SRAMs, part of every machine's `memories`."""
+    return (
+        MemorySpec("pbuf", spec.PCAP, width_bits=16, stream="dram_res"),
+        MemorySpec("bbuf", spec.BCAP, width_bits=32, stream="dram_bias"),
+    )
 
 
 def dma_cycles(spec: BaseSpec, nbytes: int) -> int:

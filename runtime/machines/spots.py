@@ -9,7 +9,7 @@ from ...isa.encoding import Instruction
 from ...isa.errors import EncodingError, TrapError
 from ...isa.formats.spots_tile import TileView, decode_from
 from ...isa.targets.spots import ISA, Conv, Pool, Sgemm, Sgeo, SpotsSpec
-from ..base import BASE_COSTS, BASE_SEMANTICS
+from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories
 from ..energy import EnergyEntry, Rates
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
 from .spots_checks import check_channels, check_conv, check_geometry, check_pool
@@ -41,8 +41,7 @@ def memories(spec: SpotsSpec) -> tuple[MemorySpec, ...]:
             width_bits=16 * spec.G,
             stream="dram_wt",
         ),
-        MemorySpec("pbuf", spec.PCAP, width_bits=16, stream="dram_res"),
-        MemorySpec("bbuf", spec.BCAP, width_bits=32, stream="dram_bias"),
+        *ppu_memories(spec),
     )
 
 

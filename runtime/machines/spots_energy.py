@@ -1,13 +1,12 @@
 """SPOTS' energy entries: the common model at 45 nm beside the sheet's own numbers (section 8)."""
 
 from ...isa.targets.spots import SpotsSpec
+from ..base_energy import dram_entries, ppu_entry
 from ..energy import EnergyEntry, Rates
 from ..energy_model import (
     NODES,
-    add,
     banked,
     cmp,
-    dram,
     mac,
     mac_gated,
     mask_and,
@@ -27,7 +26,6 @@ WORK_BITS = 48
 """Width of a PE's work queue."""
 FMAP_BANKS, IBUF_BANKS, OBUF_BANKS = 16, 32, 16
 """Banks of Fmap SRAM, IBUF (two slots of 16) and OBUF (section 3)."""
-DRAM_STREAMS = ("dram_in", "dram_wt", "dram_res", "dram_bias", "dram_out")
 
 
 def entries(spec: SpotsSpec) -> tuple[EnergyEntry, ...]:
@@ -61,13 +59,7 @@ def _compute(spec: SpotsSpec) -> tuple[EnergyEntry, ...]:
             "mac_gated", "compute", scale * mac_gated(WORD, WORD, spec.ACC), 0.0, "operands held"
         ),
         EnergyEntry("pool_ops", "compute", scale * cmp(WORD), None, "maximum or sum in a PU"),
-        EnergyEntry(
-            "ppu_ops",
-            "compute",
-            scale * (2 * add(32) + 2 * cmp(WORD)),
-            None,
-            "bias and residual additions, two clip comparisons",
-        ),
+        ppu_entry(NODE),
     )
 
 
@@ -125,6 +117,6 @@ def _rest(spec: SpotsSpec) -> tuple[EnergyEntry, ...]:
         EnergyEntry(
             "fsram_rd_m2", "logic", scale * popcount(MASK_WORD), None, "bank pointer's advance"
         ),
-        *(EnergyEntry(name, "dram", dram(1), 160.0, "byte") for name in DRAM_STREAMS),
+        *dram_entries(160.0),
         EnergyEntry("cycles", "static", static, None, "leakage"),
     )
