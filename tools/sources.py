@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..isa.base import BaseSpec
 from ..isa.config import apply_settings, read_toml
 from ..isa.errors import FrontendError, UsageError
-from .targets import Target
+from .targets import Target, all_targets
 
 if TYPE_CHECKING:
     import onnx
@@ -73,10 +73,19 @@ def _file_sha256(path: Path) -> str:
 def configuration(target: Target, file: Path | None, settings: Iterable[str]) -> BaseSpec:
     """The machine's parameters: defaults, then the file's, then the settings.
 
+    A file holds them at its top level or in a table of the target's name: one file can serve
+    several targets, whose tables the others leave out.
+
     Raises:
         UsageError: Unknown or illegal parameters.
     """
-    return apply_settings(target.spec(), read_toml(file) if file else {}, settings)
+    values = read_toml(file) if file else {}
+    own = values.pop(target.name, {})
+    if not isinstance(own, dict):
+        raise UsageError(f"'{target.name}' is not a table of parameters", str(file))
+    others = all_targets().keys()
+    shared = {name: value for name, value in values.items() if name not in others}
+    return apply_settings(target.spec(), shared | own, settings)
 
 
 def read_inputs(pairs: Iterable[str]) -> dict[str, Array]:

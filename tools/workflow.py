@@ -12,9 +12,9 @@ from ..isa.errors import UsageError
 from ..isa.program import Program
 from .compile_flow import Outcome, Request, compile_request, parse_prune, resume, warn
 from .emission import emit_stage
-from .run_flow import Ran, check_run, report_of, run_program, write_trace
 from .report import About, Checked, write_report
-from .sources import DEFAULT_MODEL, Model, configuration, find_model, plain, read_inputs
+from .run_flow import Ran, check_run, report_of, run_program, write_trace
+from .sources import DEFAULT_MODEL, Array, Model, configuration, find_model, plain, read_inputs
 from .targets import find_target
 
 
@@ -68,15 +68,16 @@ class Workflow:
         dump = args.dump_ir
         if dump is not None and dump == Path():
             dump = self.folder / "ir"
+        inputs, is_demo = self._inputs()
         return Request(
             model=self.model,
             target=self.target,
             spec=configuration(self.target, args.config, args.set),
             prune=parse_prune(args.prune),
             shapes=dict(_shape(text) for text in args.shape),
-            batch=args.batch,
+            batch=1 if is_demo and args.batch is None else args.batch,
             seed=args.seed,
-            inputs=self._inputs(),
+            inputs=inputs,
             calibration=args.calibration,
             dump=dump,
             print_ir=args.mlir_print_ir_after_all,
@@ -84,12 +85,14 @@ class Workflow:
             keep_pruned=not (args.compile_only or args.no_check),
         )
 
-    def _inputs(self):
+    def _inputs(self) -> tuple[dict[str, Array], bool]:
+        """The arrays the user gave, or the demo's, and whether they are the demo's."""
         from .demo import demo_inputs
 
-        given = read_inputs(self.args.input)
         assert self.model is not None
-        return given or demo_inputs(self.model, self.args)
+        given = read_inputs(self.args.input)
+        demo = {} if given else demo_inputs(self.model, self.args)
+        return given or demo, bool(demo)
 
     def _compile(self) -> Outcome:
         started = perf_counter()
