@@ -60,14 +60,15 @@ def _align(offset: int) -> int:
 
 def _place_constants(main: FuncOp, store: WeightStore) -> int:
     """Place packed weights and biases; returns the end."""
-    offset = 0
+    offset, placed = 0, set[WeightOp]()
     for op in main.body.block.ops:
         if isinstance(op, Conv2dOp | MatmulOp):
             image = op.attributes[PACKED]
             assert isinstance(image, StringAttr)
             op.attributes[PACKED_DRAM] = IntegerAttr(offset, i64)
             offset = _align(offset + store[image.data].nbytes)
-            if op.bias is not None and DRAM not in (bias := _bias(op)).attributes:
+            if op.bias is not None and (bias := _bias(op)) not in placed:
+                placed.add(bias)
                 bias.attributes[DRAM] = IntegerAttr(offset, i64)
                 offset = _align(offset + store[bias.key.data].nbytes)
     return offset
