@@ -122,3 +122,18 @@ def write_trace(ran: Ran, folder: Path) -> None:
     """Write trace.json and say how large it is."""
     count = ran.session.write_trace(folder / "trace.json")
     print(f"trace: {count} events in {folder / 'trace.json'}", file=sys.stderr)
+
+
+def warn_of_saturation(report: Report) -> None:
+    """Say so when values left the range that the scales were calibrated for."""
+    totals = report.totals
+    clipped = {n: count for n, count in totals.input_saturations.items() if count}
+    found = [f"{count} values of input '{name}'" for name, count in clipped.items()]
+    if totals.saturations and report.check is not None and not report.check.passed:
+        found.append(f"{totals.saturations} values in layers")
+    if found:
+        print(
+            f"warning: {' and '.join(found)} are beyond the calibrated range and were clipped; "
+            "compile with --calibration inputs like these",
+            file=sys.stderr,
+        )

@@ -12,11 +12,11 @@ import numpy as np
 
 from ..isa.errors import UsageError
 from ..isa.files import replacing
-from ..isa.program import Program
+from ..isa.program import Program, TensorInfo
 from ..runtime.check import check, output_taps
 from .report import About, write_report
 from .report_table import print_report
-from .run_flow import Ran, check_run, report_of, run_program
+from .run_flow import Ran, check_run, report_of, run_program, warn_of_saturation
 from .sources import Array, check_feeds, find_model, plain, read_inputs
 from .targets import find_target
 
@@ -48,6 +48,7 @@ def run_file(args: argparse.Namespace, command: tuple[str, ...]) -> int:
         print_report(report, sys.stdout)
     else:
         print(f"{program.target}: {report.totals.cycles} cycles, {len(report.layers)} layers")
+    warn_of_saturation(report)
     _write_outputs(ran, args.output)
     if checked is not None:
         checked.outputs.raise_on_mismatch()
@@ -63,8 +64,9 @@ def _feeds(program: Program, args: argparse.Namespace) -> dict[str, Array]:
         for info in program.inputs
     }
     given = read_inputs(args.input)
+    ranges = {info.name: _range(info) for info in program.inputs}
     made = {
-        name: draw(name, shape, dtype, args.seed)
+        name: _scaled(draw(name, shape, dtype, args.seed), ranges[name])
         for name, (shape, dtype) in ports.items()
         if name not in given
     }
@@ -74,6 +76,17 @@ def _feeds(program: Program, args: argparse.Namespace) -> dict[str, Array]:
             file=sys.stderr,
         )
     return check_feeds({**made, **given}, ports, "--input")
+
+
+def _range(info: TensorInfo) -> float | None:
+    """Half of what a fixed-point input can hold; the program was calibrated to more than that."""
+    return None if info.frac is None else 2.0 ** (info.bits - 2 - info.frac)
+
+
+def _scaled(array: Array, largest: float | None) -> Array:
+    """Made-up values brought into an input's range."""
+    peak = float(np.abs(array).max(initial=0.0))
+    return array if largest is None or not peak else (array * (largest / peak)).astype(array.dtype)
 
 
 def _named(pairs: list[str], ran: Ran, option: str) -> list[tuple[str, Path]]:

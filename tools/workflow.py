@@ -13,7 +13,7 @@ from ..isa.program import Program
 from .compile_flow import Outcome, Request, compile_request, parse_prune, resume, warn
 from .emission import emit_stage
 from .report import About, Checked, write_report
-from .run_flow import Ran, check_run, report_of, run_program, write_trace
+from .run_flow import Ran, check_run, report_of, run_program, warn_of_saturation, write_trace
 from .sources import DEFAULT_MODEL, Array, Model, configuration, find_model, plain, read_inputs
 from .targets import find_target
 
@@ -130,6 +130,7 @@ class Workflow:
         self.folder.mkdir(parents=True, exist_ok=True)
         report = report_of(ran, self._about(program), checked)
         write_report(report, self.folder)
+        warn_of_saturation(report)
         if args.trace:
             write_trace(ran, self.folder)
         from .report_table import print_report
