@@ -7,7 +7,7 @@ runs as a one-node model whose weights are inputs, so that no large model is eve
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ from ..dialects.sparse_tensor import (
 )
 from ..weights import WeightStore
 from .fixed_point import from_fixed, to_fixed
+from .layer_models import convolve, run_model, run_node
 
 Array = npt.NDArray[Any]
 
@@ -130,15 +131,21 @@ def _layer(op: LayerOp, values: Mapping[SSAValue, Array]) -> Array:
             frac, bits = op.frac.value.data, op.bits.value.data
             return from_fixed(to_fixed(values[op.input], frac, bits), frac)
         case Conv2dOp():
-            inputs = [values[op.input], values[op.weight]]
-            return run_model(
-                _conv_model(op), [*inputs, *([values[op.bias]] if op.bias else [])], op.label
-            )[0]
+            return convolve(
+                values[op.input],
+                values[op.weight],
+                values[op.bias] if op.bias else None,
+                strides=op.strides.get_values(),
+                pads=op.pads.get_values(),
+                dilations=op.dilations.get_values(),
+                groups=op.groups.value.data,
+                label=op.label,
+            )
         case PoolOp():
             reach = zip(op.pads.get_values(), op.kernel.get_values() * 2, strict=True)
             if any(pad >= kernel for pad, kernel in reach):
                 return _far_padded_pool(op, values[op.input])
-            return run_model(_pool_model(op), [values[op.input]], op.label)[0]
+            return run_node(_pool_node(op), {"x": values[op.input]}, op.label)
         case _:
             raise PassError(f"{op.name} cannot be evaluated", op.label)
 
@@ -151,22 +158,7 @@ def _epilogue(op: LayerOp, y: Array, values: Mapping[SSAValue, Array]) -> Array:
     return np.clip(y, low, high) if (low, high) != (-np.inf, np.inf) else y
 
 
-def _conv_model(op: Conv2dOp) -> bytes:
-    names = ["x", "w", "b"] if op.bias else ["x", "w"]
-    node = helper.make_node(
-        "Conv",
-        names,
-        ["y"],
-        strides=op.strides.get_values(),
-        pads=op.pads.get_values(),
-        dilations=op.dilations.get_values(),
-        group=op.groups.value.data,
-    )
-    operands = [op.input, op.weight, *([op.bias] if op.bias else [])]
-    return _model(node, dict(zip(names, map(shape_of, operands), strict=True)))
-
-
-def _pool_model(op: PoolOp) -> bytes:
+def _pool_node(op: PoolOp) -> onnx.NodeProto:
     attributes: dict[str, Any] = {
         "kernel_shape": op.kernel.get_values(),
         "strides": op.strides.get_values(),
@@ -176,8 +168,7 @@ def _pool_model(op: PoolOp) -> bytes:
     if op.kind.data == "average":
         attributes["count_include_pad"] = int(op.include_pad.value.data)
     kind = {"max": "MaxPool", "average": "AveragePool"}[op.kind.data]
-    node = helper.make_node(kind, ["x"], ["y"], **attributes)
-    return _model(node, {"x": shape_of(op.input)})
+    return helper.make_node(kind, ["x"], ["y"], **attributes)
 
 
 def _far_padded_pool(op: PoolOp, x: Array) -> Array:
@@ -196,32 +187,3 @@ def _far_padded_pool(op: PoolOp, x: Array) -> Array:
         return windows(x, -np.inf).max(axis=(-2, -1))
     inside = windows(np.ones_like(x), 0.0).sum(axis=(-2, -1))
     return windows(x, 0.0).sum(axis=(-2, -1)) / (R * S if op.include_pad.value.data else inside)
-
-
-def _model(node: onnx.NodeProto, inputs: Mapping[str, tuple[int, ...]]) -> bytes:
-    graph = helper.make_graph(
-        [node],
-        "layer",
-        [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in inputs.items()],
-        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
-    )
-    opset = helper.make_opsetid("", 21)
-    return helper.make_model(graph, opset_imports=[opset], ir_version=10).SerializeToString()
-
-
-def run_model(model: bytes, inputs: list[Array], label: str) -> list[Array]:
-    """Run a small model on onnxruntime with positional inputs.
-
-    Raises:
-        PassError: onnxruntime refuses it.
-    """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        names = [i.name for i in session.get_inputs()]
-        return cast(list[Array], session.run(None, dict(zip(names, inputs, strict=True))))
-    except Exception as error:  # onnxruntime's errors share no base class
-        raise PassError(f"onnxruntime cannot run it: {error}", label) from error

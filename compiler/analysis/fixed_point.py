@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import floor, frexp
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .layer_models import convolve
+
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int16]
 
-_BLOCK_ELEMENTS = 1 << 21  # elements per matrix product: 16 MB of float64
+_BLOCK_ELEMENTS = 1 << 18  # elements per matrix product: 2 MB of float64
 _CHUNK = 1 << 16  # values scaled at a time: they stay in the cache
 _EXACT_EXPONENT = 126  # 2^e is a normal float32 up to here
 
@@ -79,8 +80,8 @@ def largest_conv_sum(
 ) -> int:
     """Largest magnitude of an exact sum of products of a convolution.
 
-    Exact: products are below 2^30 and a sum has fewer than 2^23 of them, so float64 holds every
-    partial sum and the matrix product can be BLAS's.
+    onnxruntime's float32 sums tell, by a bound on their error, at which positions it can lie.
+    There float64 is exact: products are below 2^30, and a sum has fewer than 2^23 of them.
 
     Args:
         x: [N, C, H, W].
@@ -90,41 +91,56 @@ def largest_conv_sum(
         pads: Top, left, bottom, right.
         dilations: Vertical, horizontal.
     """
-    K, Cg = weights.shape[:2]
-    kernels = weights.reshape(groups, K // groups, -1).astype(np.float64)
-    alive = [np.flatnonzero(kernels[g].any(axis=0)) for g in range(groups)]
-    if groups == 1:  # leave out the zero columns: with structured pruning most of them
-        kernels = kernels[:, :, alive[0]]
+    kernels = weights.reshape(groups, len(weights) // groups, -1).astype(np.float64)
+    sums = convolve(
+        x.astype(np.float32),
+        weights.astype(np.float32),
+        strides=strides,
+        pads=pads,
+        dilations=dilations,
+        groups=groups,
+    )
+    peaks = np.maximum(sums.max(axis=1), -sums.min(axis=1)).astype(np.float64)
+    near = np.argwhere(peaks >= peaks.max() - 2 * _float32_error(x, kernels))
+    windows = _windows(x, weights.shape[2:], strides, pads, dilations)
+    step = max(1, _BLOCK_ELEMENTS // windows[0, :, 0, 0].size)
     largest = 0.0
-    for columns in _im2col_blocks(x, weights.shape[2:], strides, pads, dilations, Cg * groups):
-        patches = columns.reshape(groups, -1, columns.shape[-1])
-        if groups == 1:
-            patches = patches[:, alive[0]]
-        sums = np.matmul(kernels, patches.astype(np.float64))
-        largest = max(largest, float(sums.max(initial=0.0)), -float(sums.min(initial=0.0)))
+    for low in range(0, len(near), step):
+        n, oy, ox = near[low : low + step].T
+        patches = windows[n, :, oy, ox].reshape(len(n), groups, -1).astype(np.float64)
+        largest = max(largest, _peak(np.matmul(kernels, patches.transpose(1, 2, 0))))
     return int(largest)
 
 
-def _im2col_blocks(
+def _peak(sums: npt.NDArray[np.float64]) -> float:
+    return max(float(sums.max(initial=0.0)), -float(sums.min(initial=0.0)))
+
+
+def _float32_error(x: Ints, kernels: npt.NDArray[np.float64]) -> float:
+    """Bound on the error of float32 sums of products in any order (Higham 2002, section 3.1).
+
+    Args:
+        x: Activations.
+        kernels: [..., reduction] integer weights.
+    """
+    rounding = 2.0**-24 * (int(np.count_nonzero(kernels, axis=-1).max()) + 1)
+    reach = max(int(x.max(initial=0)), -int(x.min(initial=0)))
+    return rounding / (1 - rounding) * reach * float(np.abs(kernels).sum(axis=-1).max())
+
+
+def _windows(
     x: Ints,
     kernel: tuple[int, ...],
     strides: tuple[int, int],
     pads: tuple[int, int, int, int],
     dilations: tuple[int, int],
-    channels: int,
-) -> Iterator[Ints]:
-    """Yield patch matrices [C*R*S, positions] of some output rows at a time."""
+) -> Ints:
+    """All patches, [N, C, OH, OW, R, S], as a view."""
     top, left, bottom, right = pads
     span = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    for image in x:
-        padded = np.pad(image, ((0, 0), (top, bottom), (left, right)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(1, 2))
-        windows = windows[:, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
-        width = channels * kernel[0] * kernel[1] * windows.shape[2]
-        rows = max(1, _BLOCK_ELEMENTS // max(1, width))
-        for low in range(0, windows.shape[1], rows):
-            block = windows[:, low : low + rows].transpose(0, 3, 4, 1, 2)
-            yield block.reshape(channels * kernel[0] * kernel[1], -1)
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, span, axis=(2, 3))
+    return windows[:, :, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
 
 
 def largest_matmul_sum(x: Ints, weights: Ints) -> int:
@@ -133,6 +149,5 @@ def largest_matmul_sum(x: Ints, weights: Ints) -> int:
     rows = max(1, _BLOCK_ELEMENTS // max(1, weights.shape[1]))
     largest = 0.0
     for low in range(0, weights.shape[0], rows):
-        sums = weights[low : low + rows].astype(np.float64) @ activations
-        largest = max(largest, float(sums.max(initial=0.0)), -float(sums.min(initial=0.0)))
+        largest = max(largest, _peak(weights[low : low + rows].astype(np.float64) @ activations))
     return int(largest)
