@@ -1,7 +1,7 @@
 """Compile ONNX networks for sparse-CNN accelerators and run the binaries cycle by cycle.
 
-`spcc.compile`, `spcc.Program` and `spcc.InferenceSession` are the Python interface (tools/api.py); they are
-imported when first used, so that `import spcc` costs nothing.
+`spcc.compile`, `spcc.Program` and `spcc.InferenceSession` are the Python interface (tools/api.py).
+They are imported when first used, so that `import spcc` costs nothing.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Where tensors lie in the DRAM image: what `allocate` writes into the IR and the lowerings read."""
+"""Where tensors lie in the DRAM image: `allocate` writes it into the IR, the lowerings read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A growing list of instructions for one network, and the moves every target needs: DMA and PPU epilogue."""
+"""A growing list of instructions, and the moves every target needs: DMA and PPU epilogue."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ class Plane:
         return replace(self, base=base)
 
     def runs(self, channel: int, position: int, chans: int, length: int) -> tuple[int, int, Dims]:
-        """First address, run length in bytes, and dims of a sub-block, in as few runs as possible."""
+        """First address, run length in bytes and dims of a sub-block, in as few runs as can be."""
         base = self.moved(channel, position).base
         inner, outer = (length, self.position_stride), (chans, self.channel_stride)
-        run, dims = 2, []
+        run = 2
+        dims: list[tuple[int, int]] = []
         for count, stride in (inner, outer):
             if count == 1:
                 continue
@@ -74,7 +75,7 @@ class Epilogue:
 
 @dataclass
 class Schedule:
-    """Instructions in program order, each with its layer; configuration is written only when it changes."""
+    """Instructions in program order, each with its layer; configuration is written on change."""
 
     isa: InstructionSet
     spec: BaseSpec
@@ -198,7 +199,7 @@ class Schedule:
 
 
 def _pieces(chans: int, length: int, room: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut [chans][length] into (channel, position, channels, positions) blocks of at most `room` values."""
+    """Cut [chans][length] into blocks (channel, position, channels, positions) of `room` values."""
     if length <= room:
         step = max(1, room // max(1, length))
         for c in range(0, chans, step):

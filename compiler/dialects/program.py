@@ -1,4 +1,4 @@
-"""The program dialect: the frame around a target's instructions, in one-to-one relation to the program file."""
+"""The program dialect: the frame around a target's instructions, part for part the program file."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class LayerOp(_FrameOp):
 
 @irdl_op_definition
 class FragmentOp(_FrameOp):
-    """A host call: the serialised ONNX model `key` of the WeightStore and its tensors in the DRAM image."""
+    """A host call: the ONNX model `key` of the WeightStore and its tensors in the DRAM image."""
 
     name = "program.fragment"
     key = prop_def(StringAttr)

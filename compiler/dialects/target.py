@@ -1,4 +1,7 @@
-"""The dialect of an accelerator, made from its instruction set: one op per instruction, one property per field."""
+"""The dialect of an accelerator, made from its instruction set.
+
+There is one op per instruction and one property per field.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _KEYWORDS = ("wait", "signal")
 
 
 class InstructionOp(IRDLOperation):
-    """One machine instruction; `layer` is the index of the layer it works for, none for the frame."""
+    """One machine instruction; `layer` is the index of its layer, none for the frame."""
 
     INSTRUCTION: ClassVar[type[Instruction]]
     wait = opt_prop_def(DenseArrayBase)
@@ -107,7 +110,7 @@ class InstructionOp(IRDLOperation):
 
 
 def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp]:
-    # The properties have the fields' names; the accessors a prefix, for fields such as `len` or `R`.
+    # Properties have the fields' names; the accessors a prefix, for fields such as `len` or `R`.
     members: dict[str, Any] = {
         f"field_{name}": prop_def(IntegerAttr, prop_name=name) for name in instruction.fields
     }

@@ -41,7 +41,7 @@ PACKED_DRAM = "packed_dram"
 
 @dataclass(frozen=True)
 class AllocatePass(ModulePass):
-    """Assign DRAM addresses: constants first, then tensors; concat by address, reshape as a view."""
+    """Assign DRAM addresses: constants, then tensors; concat by address, reshape as a view."""
 
     name = "allocate"
 
@@ -75,7 +75,8 @@ def _place_constants(main: FuncOp, store: WeightStore) -> int:
 
 
 def _bias(op: Conv2dOp | MatmulOp) -> WeightOp:
-    assert op.bias is not None and isinstance(op.bias.owner, WeightOp)
+    assert op.bias is not None
+    assert isinstance(op.bias.owner, WeightOp)
     return op.bias.owner
 
 

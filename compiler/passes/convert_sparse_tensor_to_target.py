@@ -1,4 +1,4 @@
-"""Turn tiled and allocated layers into the target's instructions and the frame of the program file."""
+"""Turn tiled and allocated layers into the target's instructions and the program's frame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ from .pack_weights import PACKED
 
 @dataclass(frozen=True)
 class ConvertSparseTensorToTargetPass(ModulePass):
-    """Replace @main by instructions. Requires tiling, packing and allocation; ensures program order."""
+    """Replace @main by instructions.
+
+    Requires tiling, packing and allocation; ensures program order.
+    """
 
     name = "convert-sparse-tensor-to-target"
 

@@ -30,7 +30,10 @@ from ..weights import WeightStore
 
 @dataclass(frozen=True)
 class FoldAffinePass(ModulePass):
-    """Multiply weights and bias by the scale of a following affine (BatchNormalization). Zeros stay zeros."""
+    """Multiply weights and bias by the scale of a following affine (BatchNormalization).
+
+    Zeros stay zeros.
+    """
 
     name = "fold-affine"
 
@@ -41,7 +44,7 @@ class FoldAffinePass(ModulePass):
 
 @dataclass
 class FoldAffine(RewritePattern):
-    """affine(conv(x)) -> conv'(x) and affine(affine(x)) -> affine'(x), where the first has no other use."""
+    """affine(conv(x)) -> conv'(x), affine(affine(x)) -> affine'(x); the first has no other use."""
 
     store: WeightStore
 

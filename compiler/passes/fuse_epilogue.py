@@ -34,7 +34,10 @@ _PRODUCERS = (Conv2dOp, MatmulOp, PoolOp, ElementwiseOp)
 
 @dataclass(frozen=True)
 class FuseEpiloguePass(ModulePass):
-    """Move elementwise ops and requantisations into their producers. Ensures that no requantize is left."""
+    """Move elementwise ops and requantisations into their producers.
+
+    Ensures that no requantize is left.
+    """
 
     name = "fuse-epilogue"
 
@@ -100,7 +103,7 @@ def _sources(layer: Operation) -> list[SSAValue | None]:
 
 @dataclass
 class FuseRequantize(RewritePattern):
-    """requantize(layer(x)) -> layer(x) with the model's encoding; a copy where it cannot be absorbed."""
+    """requantize(layer(x)) -> layer(x) with the model's encoding; a copy where that cannot be."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: RequantizeOp, rewriter: PatternRewriter) -> None:

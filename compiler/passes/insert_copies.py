@@ -1,4 +1,4 @@
-"""Make concatenation by address possible: copy an operand that cannot be written into the result."""
+"""Make concatenation by address possible: copy operands that cannot be written into the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ _WRITERS = (Conv2dOp, MatmulOp, PoolOp, ElementwiseOp, HostCallOp, ConcatOp)
 
 @dataclass(frozen=True)
 class InsertCopiesPass(ModulePass):
-    """Copy what concat cannot place. Ensures that one op writes each operand, for one concat alone."""
+    """Copy what concat cannot place.
+
+    Ensures that one op writes each operand, for one concat alone.
+    """
 
     name = "insert-copies"
 

@@ -1,8 +1,9 @@
 """Order the units: give every dependency between two of them a semaphore.
 
-Units take their own instructions in order, so only dependencies between units matter. One counting
-semaphore serves each ordered pair of units: tokens are sent and taken in program order, and a dependency that
-an earlier token already covers needs none. The interpreter checks the outcome on the bytes really touched.
+Units take their own instructions in order, so only dependencies between units matter. One
+counting semaphore serves each ordered pair of units: tokens are sent and taken in program order,
+and a dependency that an earlier token already covers needs none. The interpreter checks the outcome
+on the bytes really touched.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ _MOST_TOKENS = 3
 
 @dataclass(frozen=True)
 class InsertSemaphoresPass(ModulePass):
-    """Replace all semaphores by what the footprints need. Requires instructions in program order."""
+    """Replace all semaphores by what the footprints need.
+
+    Requires instructions in program order.
+    """
 
     name = "insert-semaphores"
 
@@ -44,7 +48,10 @@ class InsertSemaphoresPass(ModulePass):
 
 @dataclass
 class _History:
-    """Who touched what so far, per (memory, unit), in program order: (index, base, end, region, wrote)."""
+    """Who touched what so far, per (memory, unit) in program order.
+
+    An entry is (index, base, end, region, wrote).
+    """
 
     touched: defaultdict[tuple[str, str], list[tuple[int, int, int, Region, bool]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -69,7 +76,7 @@ class _History:
         return max(writes)[1] if writes else region._replace(run=1)
 
     def last_conflict(self, region: Region, unit: str, is_write: bool, known: int) -> int:
-        """The last instruction of a unit, after `known`, that conflicts with an access; -1 if none does."""
+        """The last instruction of a unit, after `known`, that conflicts with an access, or -1."""
         base, end = region.base, region.end
         for index, low, high, other, wrote in reversed(
             self.touched.get((str(region.memory), unit), ())

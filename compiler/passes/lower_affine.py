@@ -1,4 +1,4 @@
-"""Run a scale and shift that no convolution could take up as a depthwise 1x1 convolution on the array."""
+"""Run a scale and shift that no convolution could take up as a depthwise 1x1 convolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zero weights by one of the pruning schemes; values that stay are not changed, nothing is retrained."""
+"""Zero weights by one of the pruning schemes; values that stay do not change: no retraining."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ SCHEMES = {
 
 @dataclass(frozen=True)
 class PruneWeightsPass(ModulePass):
-    """Zero weights of every convolution and matmul. Requires sparse_tensor; ensures new weight keys."""
+    """Zero weights of every convolution and matmul.
+
+    Requires sparse_tensor; ensures new weight keys.
+    """
 
     name = "prune-weights"
     scheme: str = "magnitude"

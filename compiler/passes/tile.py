@@ -16,7 +16,10 @@ from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp, WeightOp
 
 @dataclass(frozen=True)
 class TilePass(ModulePass):
-    """Write each layer's `tiling`. Requires assigned formats; the target says how (its sheet, section 6)."""
+    """Write each layer's `tiling`, as the target says (its sheet, section 6).
+
+    Requires assigned formats.
+    """
 
     name = "tile"
 
