@@ -1,8 +1,9 @@
 """The base machine's instructions and parameters; every target is this plus its own units.
 
-Units: `ld` moves DRAM to SRAM, `st` SRAM to DRAM, `ppu` finishes sums (bias, requantise, residual add,
-clip); `host` drains the machine. The `ppu` writes 16-bit results into the staging buffer `pbuf`, where
-`ld` has placed the residual operand and from where `st` takes the result; its biases are in `bbuf`.
+Units: `ld` moves DRAM to SRAM, `st` SRAM to DRAM, `ppu` finishes sums (bias, requantise, residual
+add, clip); `host` drains the machine. The `ppu` writes 16-bit results into the staging buffer
+`pbuf`, where `ld` has placed the residual operand and from where `st` takes the result; its biases
+are in `bbuf`.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ ACCUMULATOR_BYTES = 4
 
 
 class BaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters of the base machine (DRAM and PPU); a target's own parameters are added by subclassing."""
+    """Parameters of the base machine (DRAM and PPU); a target adds its own by subclassing."""
 
     B: int = 0
     """DRAM bytes per cycle and direction; 0 is unlimited (compute-only)."""
@@ -57,7 +58,7 @@ class BaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Dim(Instruction):
-    """Set one dimension of the transfers of `ld` or `st`: the run is repeated `count` times, `stride` apart.
+    """Set a dimension of the transfers of `ld` or `st`: `count` repeats of the run, `stride` apart.
 
     The DRAM side is strided, the SRAM side consecutive. Level 0 is the inner dimension. Both levels
     are 1 at start and keep their value until set again.
@@ -131,8 +132,9 @@ class St(Instruction):
 class Pgeo(Instruction):
     """Set how the PPU finishes values.
 
-    y = clip(round(v + bias[channel], shift) + round(r, rshift), lo, hi), where round(x, s) is x / 2^s
-    rounded half to even for s > 0 and x * 2^-s for s <= 0, v the source value and r the residual.
+    y = clip(round(v + bias[channel], shift) + round(r, rshift), lo, hi), where round(x, s) is
+    x / 2^s rounded half to even for s > 0 and x * 2^-s for s <= 0, v the source value and r the
+    residual.
     """
 
     opcode = 0x04

@@ -118,7 +118,7 @@ class Sgemm(Instruction):
 
 
 class Conv(Instruction):
-    """Compute output rows oy0..oy0+rows-1 of a tile: IM2COL, skip, multiply, accumulate into the OBUF."""
+    """Compute output rows oy0..oy0+rows-1 of a tile: IM2COL, skip, multiply, add into the OBUF."""
 
     opcode = 0x12
     unit = "array"
@@ -131,7 +131,10 @@ class Conv(Instruction):
     acc = Field(0, 0, "1: start from the OBUF's sums, 0: from zero")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
-        """Read the input band and the weight tile, whose length stands in it; write (with acc read) the sums."""
+        """Read the input band and the weight tile; write the sums, with acc read them too.
+
+        The weight tile's own bitmaps tell its length.
+        """
         geo, gemm = registers[Sgeo].values(), registers[Sgemm].values()
         sums = Region("obuf", 4 * self.ob, 4 * gemm["Kt"] * self.rows * geo["OW"])
         reads = [
