@@ -9,8 +9,9 @@ A layer is held to the reference's result on the machine's own inputs:
 | fixed point, 8 bits | SQNR >= 20 dB and errors <= 1/4 of the peak, or errors <= 2 LSB |
 | float (host operators) | as fixed point of `bits`, the LSB being 2^(1-bits) of the peak |
 
-The network's outputs, which carry the errors of all layers, are held to half the decibels and four times
-the outlier (`END_TO_END`): a deep network amplifies errors, one with random weights more than a trained one.
+The network's outputs, which carry the errors of all layers, are held to half the decibels and
+four times the outlier (`END_TO_END`): a deep network amplifies errors, one with random weights more
+than a trained one.
 
 SQNR is 10 log10(sum reference^2 / sum error^2), the peak the largest absolute reference value. The
 bound on single errors catches the wrong element that an average over a large tensor hides; the LSB

@@ -135,14 +135,14 @@ class Reference:
     def run_layers(
         self, feeds: Mapping[str, Array], values: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """Compute tensors each from given values of the ones before, so that no error is carried on.
+        """Compute tensors, each from given values of the ones before: no error is carried on.
 
         Args:
             feeds: Every input by name.
             values: A machine's tensors by name; what uses them reads these values.
 
         Returns:
-            What the graph makes of each tensor in `values`, by name; those no node makes are left out.
+            What the graph makes of each tensor in `values`, by name, save those no node makes.
 
         Raises:
             FrontendError: onnxruntime refuses or fails to run the model, or a value does not fit.
