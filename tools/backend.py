@@ -1,4 +1,4 @@
-"""An `onnx.backend.base.Backend` over spcc: compile for a target, run the program on its interpreter."""
+"""An `onnx.backend.base.Backend` over spcc: compile for a target, run on its interpreter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARAMETER_OPS = {
     "BatchNormalization", "Clip", "Conv", "DequantizeLinear", "Gemm", "MatMul", "QuantizeLinear",
     "Reshape", "Squeeze", "Unsqueeze",
 }  # fmt: skip
-"""Operators whose inputs after the first are parameters; an accelerator has them at compile time."""
+"""Operators whose inputs after the first are parameters, which spcc needs at compile time."""
 
 
 class SpccRep(BackendRep):
@@ -37,8 +37,9 @@ class SpccRep(BackendRep):
             SpccError: The model or an input is refused.
         """
         del kwargs
-        feeds = inputs if isinstance(inputs, dict) else dict(zip(self.inputs, inputs, strict=True))
-        feeds = {name: np.asarray(value) for name, value in feeds.items()}
+        by_name = isinstance(inputs, dict)
+        named: dict[str, Any] = dict(inputs if by_name else zip(self.inputs, inputs, strict=True))
+        feeds = {name: np.asarray(value) for name, value in named.items()}
         bound = {name: feeds.pop(name) for name in self.parameters}
         session = self._session(bound, feeds)
         return tuple(session.run(None, {p.name: feeds[p.name] for p in session.get_inputs()}))

@@ -217,7 +217,7 @@ def parse_prune(text: str | None) -> Prune | None:
         value = float(amount)
     except ValueError as error:
         raise UsageError(f"'{text}' is not SCHEME=NUMBER", "--prune", hint) from error
-    if not 0 <= value or (value > 1 and scheme != "threshold"):
+    if not value >= 0 or (value > 1 and scheme != "threshold"):
         raise UsageError(f"the amount {value} is outside 0..1", "--prune", hint)
     return Prune(scheme, value)
 

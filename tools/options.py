@@ -12,8 +12,8 @@ DESCRIPTION = (
     "Compile an ONNX network for a sparse-CNN accelerator, run the binary, check the values."
 )
 EPILOG = """\
-exit codes: 0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the reference,
-70 a bug of spcc. Without a model, spcc takes the one that ships with it (digits)."""
+exit codes: 0 done, 1 the input is at fault, 2 usage, 3 unsupported, 4 outputs differ from the
+reference, 70 a bug of spcc. Without a model, spcc takes the one that ships with it (digits)."""
 
 
 def parser() -> argparse.ArgumentParser:

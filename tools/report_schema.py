@@ -138,7 +138,8 @@ class Totals(Record, frozen=True, kw_only=True):
 class Check(_Closed, frozen=True, kw_only=True):
     """Comparison of the network's outputs, by name, with the reference and the unpruned network.
 
-    `passed` is about the outputs; `layers_passed`, null if no layer was compared, about each layer's own error.
+    `passed` is about the outputs; `layers_passed`, null if no layer was compared, about each
+    layer's own error.
     """
 
     passed: bool
