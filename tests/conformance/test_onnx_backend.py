@@ -1,7 +1,7 @@
 """ONNX's own backend suite over our Backend: the operators a CNN is made of.
 
-Fixed point has its own bound (runtime/check.py): the suite's 1e-7 cannot hold for 16 bits. What we refuse is
-an SpccError, and only for the cases listed here.
+Fixed point has its own bound (runtime/check.py): the suite's 1e-7 cannot hold for 16 bits.
+What we refuse is an SpccError, and only for the cases listed here.
 """
 
 import re

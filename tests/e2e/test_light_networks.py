@@ -1,4 +1,4 @@
-"""The nine real topologies, pruned by SPOTS groups: compiled, run, every layer checked on onnxruntime."""
+"""The nine real topologies, pruned by SPOTS groups: compiled, run, every layer checked."""
 
 import json
 from pathlib import Path

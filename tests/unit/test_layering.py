@@ -21,7 +21,7 @@ def sources() -> list[Path]:
 
 
 def imports_of(path: Path) -> list[tuple[str, int]]:
-    """(absolute module below spcc, line) of every import of ours, lazy ones and type-only ones too."""
+    """(absolute module below spcc, line) of every import of ours, lazy and type-only ones too."""
     package = ("spcc", *path.relative_to(ROOT).parts[:-1])
     found: list[tuple[str, int]] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -68,7 +68,7 @@ def test_no_import_circles() -> None:
 
 
 def eager_imports(path: Path) -> list[tuple[str, int]]:
-    """Imports that run when the module is imported: not those in functions or under TYPE_CHECKING."""
+    """Imports that run on import of the module: not those in functions or under TYPE_CHECKING."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     lazy: set[int] = set()
     for node in ast.walk(tree):
