@@ -1,6 +1,6 @@
 """Single-layer networks for SPOTS, and what the golden model says of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import frexp
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+from msgspec import structs
 from spcc.isa.targets.spots import SpotsSpec
 from spcc.models.builder import GraphBuilder
 from spcc.tests.golden import spots_tiler as tiler
@@ -160,6 +161,9 @@ def expected(layer: Layer) -> Expected:
     Raises:
         DoesNotFitError: No tiling fits.
     """
+    spec = layer.spec  # a split tile must fit the registers (docs/model-limits.md)
+    fitting = 1 + spec.NREG * (spec.NR // spec.UNITS)
+    layer = replace(layer, config=structs.replace(spec, SPLIT_LT=min(spec.SPLIT_LT, fitting)))
     source = layer.source or Quantised(_most_frac(layer.x))
     x = source.of(layer.x)
     return _summed(layer, x, source) if layer.w is not None else _pooled(layer, x, source)

@@ -19,7 +19,8 @@ def random_spec(rng: random.Random) -> SpotsSpec:
     """Choose a machine: mostly a few PEs, sometimes the sheet's own or its mini."""
     kind = rng.random()
     if kind < 0.1:
-        return SpotsSpec(POLICY=rng.choice(["paper", "best"]))
+        policy = rng.choice(["paper", "best"])
+        return SpotsSpec(POLICY=policy, NR=rng.choice([64, 128]), NREG=rng.choice([1, 4]))
     if kind < 0.3:
         return structs.replace(
             MINI, POLICY=rng.choice(["paper", "best"]), REUSE=rng.choice([0, 1, 1])
@@ -30,7 +31,8 @@ def random_spec(rng: random.Random) -> SpotsSpec:
     return SpotsSpec(
         NR=units * rows, NC=rng.randint(1, 5), UNITS=units, NREG=registers, G=rng.randint(1, 9),
         ACC=rng.choice([18, 24, 24, 24]), INBW=rng.choice([1, 2, 3, 4]),
-        SLOT=rng.choice([1, 4, 9, 18, 40, 128]), SPLIT_LT=rng.randint(0, rows * registers + 1),
+        SPLIT_LT=rng.choice([0, rows, rows * registers + 1, 128]),
+        SLOT=rng.choice([1, 4, 9, 18, 40, 128]),
         RCAP=rng.choice([0, 9, 32, 64, 96, 128, 4000]), REUSE=rng.choice([0, 1, 1, 1]),
         POLICY=rng.choice(["paper", "best"]), P=rng.choice([1, 16]),
         PCAP=rng.choice([64, 100, 4096, 65536]), BCAP=rng.choice([256, 8192]), **caps,

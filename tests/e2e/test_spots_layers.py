@@ -183,9 +183,10 @@ def test_a_faster_dram_is_never_slower(layer: Layer, latency: int) -> None:
         assert totals["counters"] == report["totals"]["counters"]
         assert totals["compute_cycles"] == cycles <= totals["elapsed_cycles"]
         assert totals["cycles"] == (totals["elapsed_cycles"] if bandwidth else cycles)
-        for unit, busy in totals["busy"].items():
-            stall = sum(totals["stall"][unit].values())
-            assert busy + stall + totals["idle"][unit] == totals["elapsed_cycles"]
+        for record in (totals, *timed["layers"]):
+            for unit, busy in record["busy"].items():
+                stall = sum(record["stall"][unit].values())
+                assert busy + stall + record["idle"][unit] == record["elapsed_cycles"]
         elapsed.append(totals["elapsed_cycles"])
     assert elapsed == sorted(elapsed, reverse=True)
 
