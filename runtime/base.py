@@ -71,6 +71,13 @@ def round_shift(values: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int
     return values
 
 
+def saturate(values: npt.NDArray[np.int64], bits: int) -> tuple[npt.NDArray[np.int32], int]:
+    """Clamp sums to an accumulator of at most 32 bits; also how many were beyond it."""
+    limit = 1 << (bits - 1)
+    kept = np.clip(values, -limit, limit - 1)
+    return kept.astype(np.int32), int(np.count_nonzero(kept != values))
+
+
 def finish(
     sources: npt.NDArray[np.integer],
     geo: Pgeo,
@@ -97,6 +104,17 @@ def finish(
         saturated = int(np.count_nonzero((values < INT16_MIN) | (values > INT16_MAX)))
     np.clip(values, fields["lo"], fields["hi"], out=values)
     return Finished(values.astype(np.int16), saturated)
+
+
+def refuse_zero(*optional: str) -> Semantics:
+    """The check of a configuration instruction whose fields, but these, are at least 1."""
+
+    def check(_: State, inst: Instruction) -> None:
+        for name, value in inst.values().items():
+            if value == 0 and name not in optional:
+                raise TrapError(f"{name} is 0", hint=f"{inst.mnemonic} needs at least 1 there")
+
+    return check
 
 
 def check_dim(_: State, inst: Instruction) -> None:

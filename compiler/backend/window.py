@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
 
+from ...isa.encoding import Instruction
 from ...isa.window import input_rows
 from ..dialects.sparse_tensor import AffineOp, Conv2dOp, MatmulOp, PoolOp, shape_of
 
@@ -41,6 +43,23 @@ class Window:
     def values(self) -> dict[str, int]:
         """The letters and their values, as a geometry instruction's fields."""
         return asdict(self)
+
+    def fields(self, kind: type[Instruction]) -> dict[str, int]:
+        """The values that an instruction has a field for."""
+        return {name: value for name, value in self.values().items() if name in kind.fields}
+
+    def fits(self, kind: type[Instruction]) -> bool:
+        """Whether each of these values fits its field."""
+        fields = kind.fields
+        return all(
+            fields[name].minimum <= value <= fields[name].maximum
+            for name, value in self.fields(kind).items()
+        )
+
+    def bands(self, height: int) -> Iterator[tuple[int, int]]:
+        """First output row and row count of each band of so many output rows."""
+        for oy0 in range(0, self.OH, height):
+            yield oy0, min(height, self.OH - oy0)
 
     def input_rows(self, oy0: int, rows: int) -> tuple[int, int]:
         """First input row and one past the last that output rows oy0..oy0+rows-1 use."""

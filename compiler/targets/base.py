@@ -16,7 +16,13 @@ from xdsl.passes import ModulePass
 
 from ...isa.base import BaseSpec
 from ...isa.encoding import InstructionSet
-from ..dialects.sparse_tensor import EncodingAttr
+from ..dialects.sparse_tensor import (
+    ConcatOp,
+    ElementwiseOp,
+    EncodingAttr,
+    RequantizeOp,
+    ReshapeOp,
+)
 from ..layout import compact_strides
 
 if TYPE_CHECKING:
@@ -32,6 +38,13 @@ Tiles = list[dict[str, int]]
 
 Limit = Callable[[Any], bool]
 """A predicate on one sparse_tensor op; its docstring is the sentence in docs/supported-ops.md."""
+BASE_LIMITS: Mapping[type[Operation], Sequence[Limit]] = {
+    ElementwiseOp: (),
+    RequantizeOp: (),
+    ConcatOp: (),
+    ReshapeOp: (),
+}
+"""What the base machine runs without the target's units: the PPU, and moves by address."""
 
 
 @dataclass(frozen=True)

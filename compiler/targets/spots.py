@@ -18,18 +18,15 @@ from ..backend.window import groups_of, image_count, kernel_of, weight_matrix, w
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
     AffineOp,
-    ConcatOp,
     Conv2dOp,
     ElementwiseOp,
     EncodingAttr,
     MatmulOp,
     PoolOp,
-    RequantizeOp,
-    ReshapeOp,
     WindowOp,
     shape_of,
 )
-from .base import PackedWeights, TargetCompiler
+from .base import BASE_LIMITS, PackedWeights, TargetCompiler
 from .spots_tiling import (
     TilePlan,
     chunk_channels,
@@ -129,7 +126,7 @@ def lower(schedule: Schedule, spec: SpotsSpec, op: Operation) -> None:
         sums=Half("obuf", spec.OCAP),
         weights=Half("filter", spec.WCAP),
     )
-    schedule.emit(Sgeo(**{k: v for k, v in moves.window.values().items() if k != "OH"}))
+    schedule.emit(Sgeo(**moves.window.fields(Sgeo)))
     if isinstance(op, PoolOp):
         _lower_pool(moves, spec, op)
     else:
@@ -142,7 +139,7 @@ def _lower_conv(moves: LayerMoves, spec: SpotsSpec, op: Conv2dOp | MatmulOp) -> 
         filters, Kt = (plan.f0, plan.f1), plan.Kt
         bias = moves.load_bias(plan.f0, Kt)
         for image in range(image_count(op)):
-            for oy0, rows in plan.bands(moves.window.OH):
+            for oy0, rows in moves.window.bands(plan.band):
                 sums = moves.next_sums(Kt, rows)
                 for at, channels in enumerate(plan.channel_tiles()):
                     tile = moves.load_weights(offset + at)
@@ -169,7 +166,7 @@ def _lower_pool(moves: LayerMoves, spec: SpotsSpec, op: PoolOp) -> None:
     (plan,) = _plans(op)
     for image in range(image_count(op)):
         for channels in plan.channel_tiles():
-            for oy0, rows in plan.bands(moves.window.OH):
+            for oy0, rows in moves.window.bands(plan.band):
                 count = channels[1] - channels[0]
                 band = moves.load_band(image, channels, oy0, rows)
                 sums = moves.next_sums(count, rows)
@@ -215,10 +212,7 @@ COMPILER = TargetCompiler(
         MatmulOp: (batch_fits, channels_fit),
         PoolOp: (kernel_fits, steps_fit, pads_fit, map_fits, channels_fit),
         AffineOp: (map_fits, channels_fit),
-        ElementwiseOp: (),
-        RequantizeOp: (),
-        ConcatOp: (),
-        ReshapeOp: (),
+        **BASE_LIMITS,
     },
     weight_encoding=lambda spec, frac, bits: EncodingAttr.of(frac, bits, "spots_tile", (spec.G, 1)),
     accumulator_bits=lambda spec: spec.ACC,

@@ -42,11 +42,6 @@ class TilePlan:
         for low in range(self.c0, self.c1, self.Ct):
             yield low, min(low + self.Ct, self.c1)
 
-    def bands(self, OH: int) -> Iterator[tuple[int, int]]:
-        """First output row and row count of each band."""
-        for oy0 in range(0, OH, self.band):
-            yield oy0, min(self.band, OH - oy0)
-
 
 Cut = tuple[int, int, int, int]
 """A filter tile: filters f0..f1-1 of channels c0..c1-1."""

@@ -176,3 +176,19 @@ def test_the_regions_touched_are_the_footprint() -> None:
         reads, writes = MACHINE.isa.footprint(inst, state.registers)
         assert set(state.dram.log.reads) == set(reads)
         assert set(state.dram.log.writes) == set(writes)
+
+
+def test_sums_saturate_at_the_accumulators_width() -> None:
+    values = np.array([[-129, -128, 127, 128, 0, 1 << 40]])
+    kept, count = base.saturate(values, 8)
+    assert (kept.tolist(), count) == ([[-128, -128, 127, 127, 0, 127]], 3)
+    assert kept.dtype == np.int32
+    widest, _ = base.saturate(values, 32)
+    assert widest.tolist() == [[-129, -128, 127, 128, 0, (1 << 31) - 1]]
+
+
+def test_zeros_are_refused_where_they_mean_nothing() -> None:
+    check = base.refuse_zero("shift", "rshift", "lo", "staged", "residual", "bias")
+    check(machine(), pgeo(hi=1))
+    with pytest.raises(TrapError, match=r"hi is 0\n  hint: pgeo needs at least 1 there"):
+        check(machine(), pgeo(hi=0, shift=3))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spcc.isa.errors import TrapError
 from spcc.isa.window import band_bytes, input_rows
 from spcc.runtime.memory import Memory
-from spcc.runtime.window import exact_sums, patches, read_band
+from spcc.runtime.window import effectual_macs, exact_sums, patches, read_band
 
 
 @st.composite
@@ -57,6 +57,15 @@ def test_sums_of_extreme_values_are_exact() -> None:
     assert exact_sums(weights, columns).tolist() == expected.tolist()
     all_low = np.full((1, 1 << 20), -32768, np.int16)
     assert exact_sums(all_low, all_low.T).tolist() == [[1 << 50]]
+
+
+def test_effectual_products_have_two_factors() -> None:
+    weights = np.array([[1, 0, 2], [0, 0, 3]], np.int16)
+    columns = np.array([[0, 4, 4, 0], [1, 1, 1, 1], [0, 5, 0, 0]], np.int16)
+    by_hand = sum(
+        bool(w * x) for row in weights for w, line in zip(row, columns, strict=True) for x in line
+    )
+    assert effectual_macs(weights, columns) == by_hand == 4
 
 
 def test_sums_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

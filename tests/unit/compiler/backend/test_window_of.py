@@ -1,5 +1,7 @@
 """The geometry of layers as every target's limits and loops see it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from spcc.compiler.backend.window import image_count, window_of
@@ -14,6 +16,8 @@ from spcc.compiler.driver import (
 )
 from spcc.compiler.frontend.onnx import import_model
 from spcc.compiler.targets.spots import COMPILER
+from spcc.isa.base import Ld
+from spcc.isa.targets.spots import Sgeo
 from spcc.models.builder import GraphBuilder
 from spcc.models.small import gemm, pool, single_conv
 from xdsl.ir import Operation
@@ -55,6 +59,16 @@ def test_a_convolution_has_its_own() -> None:
     assert window_of(op).input_rows(1, 2) == (1, 6)
     assert window_of(op).input_row_count(2) == 5
     assert image_count(op) == 2
+
+
+def test_a_window_goes_into_an_instructions_fields() -> None:
+    window = window_of(only(Conv2dOp, single_conv(H=9, W=8, pads=(31, 0, 0, 0))))
+    assert window.fields(Sgeo) == {k: v for k, v in window.values().items() if k != "OH"}
+    assert window.fields(Ld) == {}
+    assert window.fits(Sgeo)
+    assert not replace(window, pt=32).fits(Sgeo)
+    assert not replace(window, pl=-1).fits(Sgeo)
+    assert list(replace(window, OH=5).bands(2)) == [(0, 2), (2, 2), (4, 1)]
 
 
 def test_a_pool_has_its_own() -> None:
