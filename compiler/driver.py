@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -86,7 +87,8 @@ def pipeline_text(target: TargetCompiler, prune: Prune | None, block: int = 8) -
     """The passes of a compilation in spcc-opt's syntax."""
     steps = [CONVERSION]
     if prune is not None:
-        steps.append(f"prune-weights{{scheme={prune.scheme} amount={prune.amount} block={block}}}")
+        amount = format(Decimal(str(prune.amount)), "f")  # the syntax has no exponents
+        steps.append(f"prune-weights{{scheme={prune.scheme} amount={amount} block={block}}}")
     return ",".join([*steps, target.pipeline])
 
 

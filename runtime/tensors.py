@@ -99,7 +99,7 @@ def quantise(values: Array, frac: int, bits: int) -> tuple[npt.NDArray[np.int16]
 def _scaled(values: Array, exponent: int) -> Array:
     """Multiply by 2^exponent; what leaves the float's range becomes infinite or 0."""
     with np.errstate(over="ignore", under="ignore"):
-        return np.ldexp(values, np.int32(exponent))
+        return np.asarray(np.ldexp(values, np.int32(exponent)))  # a scalar stays an array
 
 
 def _view(dram: Dram, info: TensorInfo, dtype: str) -> Array:

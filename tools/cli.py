@@ -11,11 +11,21 @@ import threading
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from time import monotonic
 from types import FrameType
 from typing import TextIO
 
-from ..isa.errors import MismatchError, SpccError, UnsupportedError, UsageError
+from ..isa.errors import (
+    FrontendError,
+    MismatchError,
+    PassError,
+    ProgramError,
+    SpccError,
+    TrapError,
+    UnsupportedError,
+    UsageError,
+)
 from .memory import bounded_memory
 
 EXIT_INPUT, EXIT_USAGE, EXIT_UNSUPPORTED, EXIT_MISMATCH, EXIT_BUG = 1, 2, 3, 4, 70
@@ -36,6 +46,15 @@ _HINTS = {
     errno.EPERM: f"check the permissions, or {_ELSEWHERE}",
     errno.EROFS: _ELSEWHERE,
 }
+_FALLBACKS: dict[type[SpccError], str] = {
+    FrontendError: "export the model again; onnx.checker.check_model may tell more",
+    PassError: "start again from the model, or from a file that --dump-ir wrote",
+    ProgramError: "compile the model again",
+    TrapError: "compile the model again",
+    UnsupportedError: "spcc --list-ops shows what runs; leave this part out of the model",
+    UsageError: "--help lists the options",
+}
+"""What to do where an error itself has no hint."""
 
 
 def run(body: Callable[[], int], *, debug: bool = False) -> int:
@@ -58,7 +77,8 @@ def run(body: Callable[[], int], *, debug: bool = False) -> int:
     except SpccError as error:
         if debug:
             traceback.print_exc()
-        return _refuse(f"{error}", exit_code(error))
+        hinted = error if error.hint else replace(error, hint=_FALLBACKS.get(type(error), ""))
+        return _refuse(f"{hinted}", exit_code(error))
     except KeyboardInterrupt:
         return _refuse("interrupted; no partial file was left", EXIT_INTERRUPTED)
     except OSError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from ..compiler.dialects.onnx_values import dtype_name
 from ..compiler.driver import (
     Compilation,
     Compiled,
+    Dump,
     DumpFolder,
     Prune,
     attach_calibration,
@@ -32,6 +35,9 @@ from ..isa.base import BaseSpec
 from ..isa.errors import UsageError
 from .sources import Array, Model, Ports, check_feeds, load_arrays, split_runs
 from .targets import Target, find_target
+
+MAX_THRESHOLD = 3.5e38
+"""No float32 is larger."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +115,6 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     attach_calibration(module, store, runs, tuple(ports))
     ctx = new_context(compiler_of, compiler)
     ctx.store = store
-    dump = DumpFolder(request.dump) if request.dump else None
-    observers = [o for o in (dump, print_ir if request.print_ir else None) if o]
-    compilation = Compilation(
-        ctx,
-        module,
-        observers,
-        dump is not None,
-        request.fail_on_host,
-        request.keep_pruned,
-        stop_after,
-    )
     info = {
         "model": request.model.name,
         "model_sha256": request.model.sha256,
@@ -129,14 +124,20 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     }
     if request.prune is not None:
         info["prune"] = f"{request.prune.scheme}={request.prune.amount}"
-    try:
+    with _observers(request.dump, request.print_ir) as observers:
+        compilation = Compilation(
+            ctx,
+            module,
+            observers,
+            request.dump is not None,
+            request.fail_on_host,
+            request.keep_pruned,
+            stop_after,
+        )
         block = compiler.pruning_block(request.spec)
         pipeline = pipeline_text(compiler, request.prune, block)
         compilation.start(compiler, request.spec, pipeline, info)
         compiled = compilation.run()
-    finally:
-        if dump is not None:
-            dump.close()
     compiled.warnings += [str(warning) for warning in imported.warnings]
     if is_random and not request.calibration:
         compiled.warnings.append(
@@ -146,15 +147,37 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     return Outcome(compiled, feeds, is_random)
 
 
-def resume(path: Path) -> Compiled:
-    """Compile on from an IR dump.
+def resume(
+    path: Path,
+    *,
+    dump: Path | None = None,
+    print_ir: bool = False,
+    fail_on_host: bool = False,
+    stop_after: str | None = None,
+) -> Compiled:
+    """Compile on from an IR dump; the options mean what they mean in a Request.
 
     Raises:
         PassError: The file is no dump of spcc's.
     """
     ctx = new_context(compiler_of, *(t.compiler() for t in _dumped_targets(path)))
     module = read_module(path, ctx)
-    return Compilation(ctx, module).run()
+    with _observers(dump, print_ir) as observers:
+        compilation = Compilation(
+            ctx, module, observers, dump is not None, fail_on_host, stop_after=stop_after
+        )
+        return compilation.run()
+
+
+@contextmanager
+def _observers(folder: Path | None, prints: bool) -> Generator[list[Dump]]:
+    """What looks at the IR after every pass; at the end, the dumps get their weights."""
+    dump = DumpFolder(folder) if folder is not None else None
+    try:
+        yield [each for each in (dump, print_ir if prints else None) if each is not None]
+    finally:
+        if dump is not None:
+            dump.close()
 
 
 def _dumped_targets(path: Path) -> list[Target]:
@@ -175,13 +198,13 @@ def input_ports(module: ModuleOp) -> Ports:
     for argument, name in zip(main.body.block.args, names_of(main, INPUTS_ATTRIBUTE), strict=True):
         kind: Any = argument.type
         assert isinstance(kind, TensorType)
-        ports[name] = (kind.get_shape(), np.dtype(dtype_name(kind)))
+        ports[name] = (kind.get_shape(), np.dtype(dtype_name(cast("TensorType[Any]", kind))))
     return ports  # type: ignore[return-value]
 
 
 def _inputs(
     request: Request, ports: Ports
-) -> tuple[list[dict[str, Array]], dict[str, Array], bool]:
+) -> tuple[list[Mapping[str, Array]], dict[str, Array], bool]:
     """Calibration runs, the feeds of the run, and whether these were made up."""
     from ..models.inputs import draw
 
@@ -196,7 +219,7 @@ def _inputs(
         return [feeds], feeds, bool(made)
     arrays = load_arrays(request.calibration, "--calibration")
     runs = split_runs(arrays, ports, f"--calibration {request.calibration}")
-    return runs, feeds if given else runs[0], False
+    return [*runs], feeds if given else runs[0], False
 
 
 def parse_prune(text: str | None) -> Prune | None:
@@ -217,8 +240,9 @@ def parse_prune(text: str | None) -> Prune | None:
         value = float(amount)
     except ValueError as error:
         raise UsageError(f"'{text}' is not SCHEME=NUMBER", "--prune", hint) from error
-    if not value >= 0 or (value > 1 and scheme != "threshold"):
-        raise UsageError(f"the amount {value} is outside 0..1", "--prune", hint)
+    largest = 1.0 if scheme != "threshold" else MAX_THRESHOLD
+    if not 0.0 <= value <= largest:
+        raise UsageError(f"the amount {value:g} is outside 0..{largest:g}", "--prune", hint)
     return Prune(scheme, value)
 
 

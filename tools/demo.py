@@ -24,7 +24,8 @@ def demo_inputs(model: Model, args: Namespace) -> dict[str, Array]:
     from ..models.digits import load_test
 
     images, _ = load_test()
-    return {"image": images[: args.batch or 1]}
+    batch = args.batch or 1
+    return {"image": images[:batch]} if batch <= len(images) else {}
 
 
 def print_accuracy(model: Model, ran: Ran) -> None:
@@ -38,7 +39,9 @@ def print_accuracy(model: Model, ran: Ran) -> None:
     images, labels = load_test()
     batch = ran.session.program.inputs[0].shape[0]
     count = len(images) // batch * batch
-    session, found = ran.session, []
+    if not count:
+        return
+    session, found = ran.session, list[Array]()
     with progress_bar("test images") as progress:
         for low in range(0, count, batch):
             found.append(session.run(None, {"image": images[low : low + batch]})[0])

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..isa.base import BaseSpec
 from ..isa.config import apply_settings, read_toml
 from ..isa.errors import FrontendError, UsageError
+from .array_files import load_array, load_arrays, read_inputs
 from .targets import Target, all_targets
 
 if TYPE_CHECKING:
@@ -79,60 +80,17 @@ def configuration(target: Target, file: Path | None, settings: Iterable[str]) ->
     Raises:
         UsageError: Unknown or illegal parameters.
     """
-    values = read_toml(file) if file else {}
+    try:
+        values = read_toml(file) if file else {}
+    except RecursionError as error:
+        hint = "a configuration is a flat table: `spcc --print-config` shows one"
+        raise UsageError("is nested too deeply", f"--config {file}", hint) from error
     own = values.pop(target.name, {})
     if not isinstance(own, dict):
         raise UsageError(f"'{target.name}' is not a table of parameters", str(file))
     others = all_targets().keys()
     shared = {name: value for name, value in values.items() if name not in others}
     return apply_settings(target.spec(), shared | own, settings)
-
-
-def read_inputs(pairs: Iterable[str]) -> dict[str, Array]:
-    """Arrays of `NAME=FILE.npy` options.
-
-    Raises:
-        UsageError: A pair is malformed or its file is no array.
-    """
-    feeds: dict[str, Array] = {}
-    for pair in pairs:
-        name, equals, path = pair.partition("=")
-        if not equals:
-            raise UsageError(f"'{pair}' is not NAME=FILE.npy", "--input")
-        feeds[name] = load_array(Path(path), "--input")
-    return feeds
-
-
-def load_array(path: Path, option: str) -> Array:
-    """One array of an .npy file, without pickles.
-
-    Raises:
-        UsageError: The file is missing or malformed.
-    """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"cannot be read as an array: {error}", f"{option} {path}") from error
-    if not isinstance(array, np.ndarray):
-        raise UsageError("is an archive, not one array", f"{option} {path}", "give an .npy file")
-    return array
-
-
-def load_arrays(path: Path, option: str) -> dict[str, Array]:
-    """All arrays of an .npz file, without pickles.
-
-    Raises:
-        UsageError: The file is missing or malformed.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UsageError("is one array, not an archive", f"{option} {path}", "give an .npz")
-            return {name: archive[name] for name in archive.files}
-    except UsageError:
-        raise
-    except Exception as error:  # zip, zlib, header and pickle errors share no base class
-        raise UsageError(f"cannot be read as an archive: {error}", f"{option} {path}") from error
 
 
 Ports = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -150,7 +108,8 @@ def check_feeds(feeds: Mapping[str, Array], ports: Ports, option: str) -> dict[s
             f"the model has no input '{name}'", option, f"its inputs are {', '.join(ports)}"
         )
     for name in ports.keys() - feeds.keys():
-        raise UsageError(f"input '{name}' is missing", option)
+        hint = f"the model's inputs are {', '.join(ports)}"
+        raise UsageError(f"input '{name}' is missing", option, hint)
     fitted: dict[str, Array] = {}
     for name, (shape, dtype) in ports.items():
         array = feeds[name]
@@ -161,8 +120,17 @@ def check_feeds(feeds: Mapping[str, Array], ports: Ports, option: str) -> dict[s
                 option,
                 "convert the array, or bind the model's shape with --shape or --batch",
             )
-        fitted[name] = np.ascontiguousarray(array, dtype=dtype)
+        fitted[name] = _converted(array, dtype, f"{option}: input '{name}'")
     return fitted
+
+
+def _converted(array: Array, dtype: np.dtype[Any], where: str) -> Array:
+    """An array in another type of its kind; a float beyond the type becomes infinite."""
+    with np.errstate(over="ignore"):
+        converted = np.asarray(array, dtype=dtype, order="C")
+    if dtype.kind in "iu" and not np.array_equal(converted, array):
+        raise UsageError(f"some values do not fit {dtype}", where, "convert the array")
+    return converted
 
 
 def split_runs(arrays: Mapping[str, Array], ports: Ports, option: str) -> list[dict[str, Array]]:
@@ -178,7 +146,7 @@ def split_runs(arrays: Mapping[str, Array], ports: Ports, option: str) -> list[d
     }
     count = min(counts.values(), default=1)
     if count == 0:
-        raise UsageError("has fewer samples than the model's batch", option)
+        raise UsageError("has fewer samples than the model's batch", option, "bind a --batch")
     runs: list[dict[str, Array]] = []
     for i in range(count):
         run = {
@@ -187,3 +155,19 @@ def split_runs(arrays: Mapping[str, Array], ports: Ports, option: str) -> list[d
         }
         runs.append(check_feeds(run, ports, option))
     return runs
+
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "Array",
+    "Model",
+    "Ports",
+    "check_feeds",
+    "configuration",
+    "find_model",
+    "load_array",
+    "load_arrays",
+    "plain",
+    "read_inputs",
+    "split_runs",
+]

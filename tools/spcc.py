@@ -6,7 +6,8 @@ import sys
 from argparse import Namespace
 
 from .cli import run
-from .options import parser
+from .conflicts import check_options
+from .options import DEFAULT_TARGET, parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,9 +27,10 @@ def body(args: Namespace) -> int:
     if args.list_targets:
         return listing.targets()
     if args.list_ops:
-        return listing.operators(args.target)
+        return listing.operators(args.target or DEFAULT_TARGET)
     if args.print_config:
-        return listing.configuration(args.target, args.config, args.set)
+        return listing.configuration(args.target or DEFAULT_TARGET, args.config, args.set)
+    check_options(args)
     from .workflow import Workflow
 
     return Workflow(args, tuple(sys.argv[1:])).run()

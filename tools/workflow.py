@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from time import perf_counter
 
+from ..compiler.driver import StopCompilation
 from ..isa.errors import UsageError
 from ..isa.program import Program
 from .compile_flow import Outcome, Request, compile_request, parse_prune, resume, warn
-from .emission import emit_stage
+from .emission import LAST_PASS, write_assembly, write_text
+from .option_types import dimensions
+from .options import DEFAULT_TARGET
+from .outputs import placing, placing_in
 from .report import About, Checked, write_report
 from .run_flow import Ran, check_run, report_of, run_program, warn_of_saturation, write_trace
 from .sources import DEFAULT_MODEL, Array, Model, configuration, find_model, plain, read_inputs
@@ -28,9 +32,9 @@ class Workflow:
 
     def __init__(self, args: Namespace, command: tuple[str, ...]) -> None:
         self.args, self.command = args, command
-        self.target = find_target(args.target)
+        self.target = find_target(args.target or DEFAULT_TARGET)
         self.model: Model | None = None
-        if args.model or not args.resume_from:
+        if args.model is not None or args.resume_from is None:
             self.model = find_model(args.model or DEFAULT_MODEL, args.seed, args.batch)
 
     @property
@@ -41,21 +45,27 @@ class Workflow:
     @property
     def folder(self) -> Path:
         """The output folder."""
-        default = (
-            Path("spcc-out") / f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.name)}-{self.target.name}"
-        )
-        return self.args.out_dir or default
+        name = re.sub(r"[^\w.-]", "_", self.name)
+        return self.args.out_dir or Path("spcc-out") / f"{name}-{self.target.name}"
+
+    @property
+    def dump_folder(self) -> Path | None:
+        """Where the IR of every pass goes, None where it is not wanted."""
+        return self.folder / "ir" if self.args.dump_ir is True else self.args.dump_ir
 
     def run(self) -> int:
         """Do the job."""
-        if self.args.emit and self.args.emit not in ("bin", "asm"):
-            return emit_stage(self.args, self._request())
-        outcome = self._compile()
+        stage = LAST_PASS.get(self.args.emit)
+        try:
+            outcome = self._compile(stage)
+        except StopCompilation as stopped:
+            write_text(stopped.text, self.args.output)
+            return 0
+        if stage is not None:
+            raise UsageError(f"the dump has the pass {stage} behind it", f"--emit={self.args.emit}")
         program = outcome.compiled.program
         warn(outcome.compiled.warnings)
         if self.args.emit == "asm":
-            from .emission import write_assembly
-
             return write_assembly(program, self.args.output)
         self._write_program(program)
         if self.args.compile_only or self.args.emit == "bin":
@@ -65,21 +75,18 @@ class Workflow:
     def _request(self) -> Request:
         args = self.args
         assert self.model is not None
-        dump = args.dump_ir
-        if dump is not None and dump == Path():
-            dump = self.folder / "ir"
         inputs, is_demo = self._inputs()
         return Request(
             model=self.model,
             target=self.target,
             spec=configuration(self.target, args.config, args.set),
             prune=parse_prune(args.prune),
-            shapes=dict(_shape(text) for text in args.shape),
+            shapes=_shapes(args.shape),
             batch=1 if is_demo and args.batch is None else args.batch,
             seed=args.seed,
             inputs=inputs,
             calibration=args.calibration,
-            dump=dump,
+            dump=self.dump_folder,
             print_ir=args.mlir_print_ir_after_all,
             fail_on_host=args.fail_on_host,
             keep_pruned=not (args.compile_only or args.no_check),
@@ -94,17 +101,30 @@ class Workflow:
         demo = {} if given else demo_inputs(self.model, self.args)
         return given or demo, bool(demo)
 
-    def _compile(self) -> Outcome:
+    def _compile(self, stop_after: str | None) -> Outcome:
         started = perf_counter()
         if self.args.resume_from:
-            compiled = resume(self.args.resume_from)
-            feeds = read_inputs(self.args.input) or compiled.calibration
-            outcome = Outcome(compiled, feeds, False)
+            outcome = self._resume(stop_after)
         else:
-            outcome = compile_request(self._request())
+            outcome = compile_request(self._request(), stop_after)
         if self.args.verbose:
             self._tell(outcome, perf_counter() - started)
         return outcome
+
+    def _resume(self, stop_after: str | None) -> Outcome:
+        args = self.args
+        compiled = resume(
+            args.resume_from,
+            dump=self.dump_folder,
+            print_ir=args.mlir_print_ir_after_all,
+            fail_on_host=args.fail_on_host,
+            stop_after=stop_after,
+        )
+        name = compiled.program.target
+        if args.target not in (None, name):
+            raise UsageError(f"the dump is for {name}", f"--target {args.target}", "leave it out")
+        self.target = find_target(name)
+        return Outcome(compiled, read_inputs(args.input) or compiled.calibration, False)
 
     def _tell(self, outcome: Outcome, seconds: float) -> None:
         for name, time in outcome.compiled.pass_seconds.items():
@@ -115,8 +135,8 @@ class Workflow:
 
     def _write_program(self, program: Program) -> None:
         path = self.args.output or self.folder / f"{self.name}.{program.target}.spx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        program.save(path)
+        with placing(path):
+            program.save(path)
         print(f"program: {path} ({path.stat().st_size} bytes)", file=sys.stderr)
 
     def _run(self, outcome: Outcome) -> int:
@@ -127,12 +147,12 @@ class Workflow:
             program, outcome.feeds, trace=args.trace, taps=checking, max_cycles=args.max_cycles
         )
         checked = self._check(ran, outcome) if checking else None
-        self.folder.mkdir(parents=True, exist_ok=True)
         report = report_of(ran, self._about(program), checked)
-        write_report(report, self.folder)
+        with placing_in(self.folder):
+            write_report(report, self.folder)
+            if args.trace:
+                write_trace(ran, self.folder)
         warn_of_saturation(report)
-        if args.trace:
-            write_trace(ran, self.folder)
         from .report_table import print_report
 
         print_report(report, sys.stdout)
@@ -161,13 +181,19 @@ class Workflow:
         )
 
 
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, equals, dims = text.rpartition("=")
-    try:
-        if not equals:
-            raise ValueError
-        return name, tuple(int(d) for d in dims.split("x"))
-    except ValueError:
-        raise UsageError(
-            f"'{text}' is not NAME=1x3x224x224", "--shape", "dimensions are numbers joined by x"
-        ) from None
+def _shapes(pairs: list[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes of `NAME=1x3x224x224` options."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for pair in pairs:
+        name, equals, text = pair.rpartition("=")
+        where = f"--shape {name}" if name else "--shape"
+        if not equals or not name:
+            raise UsageError(f"'{pair}' is not NAME=1x3x224x224", where, "name one of the inputs")
+        if name in shapes:
+            raise UsageError("is there twice", where, "leave one of them out")
+        try:
+            shapes[name] = dimensions(text)
+        except ArgumentTypeError as error:
+            hint = "dimensions are positive numbers joined by x, such as 1x3x224x224"
+            raise UsageError(str(error), where, hint) from error
+    return shapes
