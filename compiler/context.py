@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from xdsl.context import Context
@@ -79,5 +79,5 @@ def main_of(module: ModuleOp) -> FuncOp:
     """
     for op in module.ops:
         if isinstance(op, FuncOp) and op.sym_name.data == "main":
-            return cast(FuncOp, op)
+            return op
     raise PassError("the module has no function @main", "module", "was it lowered already?")

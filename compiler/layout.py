@@ -14,7 +14,7 @@ from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 from ..isa.program import TensorInfo
 from .dialects.onnx_values import dtype_name
 from .dialects.program import from_attribute, to_attribute
-from .dialects.sparse_tensor import encoding_of, shape_of
+from .dialects.sparse_tensor import Tensor, encoding_of, shape_of
 
 DRAM = "dram"
 """Attribute of an op (for its results) or of the function (for its arguments): a list of views."""
@@ -44,8 +44,9 @@ def element_bytes(value: SSAValue) -> int:
 
 
 def _numpy_name(value: SSAValue) -> str:
-    assert isinstance(value.type, TensorType)
-    return dtype_name(cast("TensorType[Attribute]", value.type))
+    kind = value.type
+    assert isinstance(kind, TensorType)
+    return dtype_name(cast(Tensor, kind))
 
 
 def compact_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

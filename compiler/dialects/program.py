@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     UnitAttr,
     i64,
@@ -48,9 +49,9 @@ def from_attribute(attribute: Attribute) -> Any:
         case DictionaryAttr():
             return {key: from_attribute(item) for key, item in attribute.data.items()}
         case DenseArrayBase():
-            return tuple(attribute.get_values())
+            return tuple(cast("DenseArrayBase[IntegerType]", attribute).get_values())
         case ArrayAttr():
-            return tuple(from_attribute(item) for item in cast(ArrayAttr[Attribute], attribute))
+            return tuple(from_attribute(item) for item in attribute)
         case _:
             raise TypeError(f"no plain form of {attribute}")
 

@@ -124,8 +124,9 @@ class _Lowering:
         macs: int = 0,
         expanded: int = 0,
     ) -> None:
+        name = self._unique(nodes[0].data if nodes else tensor)
         info = {
-            "name": self._unique(nodes[0].data if nodes else tensor),
+            "name": name,
             "op": op_type,
             "placement": placement,
             "nodes": [n.data for n in nodes],
@@ -133,7 +134,7 @@ class _Lowering:
             "nominal_macs": macs,
             "expanded_macs": expanded,
         }
-        output = tensor_attribute(tensor_info_of(result, tensor or info["name"]))
+        output = tensor_attribute(tensor_info_of(result, tensor or name))
         attribute = to_attribute(info)
         self.frame_ops.append(program.LayerOp(properties={"info": attribute, "output": output}))
         self.schedule.layer = self.layer_count
