@@ -105,9 +105,15 @@ class _Conversion:
                 raise NotALayer("all its inputs are constants")
             if node.op_type not in ("Add", "Sum", "Mul", "Sub", "Div"):
                 raise NotALayer("its data input is a constant")
-        result = lowering(builder)
-        for op in builder.ops:
-            self._check_limits(op)
+        try:
+            result = lowering(builder)
+            for op in builder.ops:
+                self._check_limits(op)
+        except NotALayer:
+            # What was built so far must not stay among the users of its operands.
+            for op in reversed(builder.ops):
+                op.erase()
+            raise
         self.ops += builder.ops
         self.values[node.outputs[0]] = result
         if result.name_hint is None:
