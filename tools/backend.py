@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -37,8 +37,9 @@ class SpccRep(BackendRep):
             SpccError: The model or an input is refused.
         """
         del kwargs
-        by_name = isinstance(inputs, dict)
-        named: dict[str, Any] = dict(inputs if by_name else zip(self.inputs, inputs, strict=True))
+        if not isinstance(inputs, Mapping):
+            inputs = dict(zip(self.inputs, inputs, strict=True))
+        named = cast("Mapping[str, Any]", inputs)
         feeds = {name: np.asarray(value) for name, value in named.items()}
         bound = {name: feeds.pop(name) for name in self.parameters}
         session = self._session(bound, feeds)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 from xdsl.dialects.builtin import ModuleOp, TensorType
 
 from .. import __version__
 from ..compiler.context import main_of
 from ..compiler.dialects.onnx import INPUTS_ATTRIBUTE, names_of
-from ..compiler.dialects.onnx_values import dtype_name
+from ..compiler.dialects.onnx_values import Tensor, dtype_name
 from ..compiler.driver import (
     Compilation,
     Compiled,
@@ -194,12 +193,13 @@ def _dumped_targets(path: Path) -> list[Target]:
 def input_ports(module: ModuleOp) -> Ports:
     """Shape and numpy type of every graph input."""
     main = main_of(module)
-    ports: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {}
+    ports: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
     for argument, name in zip(main.body.block.args, names_of(main, INPUTS_ATTRIBUTE), strict=True):
-        kind: Any = argument.type
+        kind = argument.type
         assert isinstance(kind, TensorType)
-        ports[name] = (kind.get_shape(), np.dtype(dtype_name(cast("TensorType[Any]", kind))))
-    return ports  # type: ignore[return-value]
+        tensor = cast(Tensor, kind)
+        ports[name] = (tensor.get_shape(), np.dtype(dtype_name(tensor)))
+    return ports
 
 
 def _inputs(
