@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
 from xdsl.parser import Parser
 from xdsl.passes import ModulePass, PassPipeline
@@ -256,6 +256,8 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
             case StringAttr():
                 if attribute.data in store:
                     found.add(attribute.data)
+            case IntegerAttr():
+                pass  # most attributes are
             case ArrayAttr():
                 for item in cast("ArrayAttr[Attribute]", attribute):
                     visit(item)

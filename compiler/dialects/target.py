@@ -5,10 +5,10 @@ There is one op per instruction and one property per field.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, cast
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, IntegerType, i64
 from xdsl.ir import Attribute, Dialect, Operation
 from xdsl.irdl import IRDLOperation, irdl_op_definition, opt_prop_def, prop_def
 from xdsl.parser import Parser
@@ -19,6 +19,17 @@ from ...isa.encoding import Instruction, InstructionSet
 from ...isa.errors import EncodingError
 
 _KEYWORDS = ("wait", "signal")
+_KEPT = 1 << 16  # attributes; making one costs more than the rest of its instruction
+
+
+@lru_cache(_KEPT)
+def _integer(value: int) -> IntegerAttr[IntegerType]:
+    return IntegerAttr(value, i64)
+
+
+@lru_cache(_KEPT)
+def _numbers(values: tuple[int, ...]) -> DenseArrayBase:
+    return DenseArrayBase.from_list(i64, values)
 
 
 class InstructionOp(IRDLOperation):
@@ -33,14 +44,14 @@ class InstructionOp(IRDLOperation):
     def of(cls, instruction: Instruction, layer: int | None = None) -> InstructionOp:
         """Make the op of an instruction."""
         properties: dict[str, Attribute] = {
-            name: IntegerAttr(value, i64) for name, value in instruction.values().items()
+            name: _integer(value) for name, value in instruction.values().items()
         }
         for keyword in _KEYWORDS:
             if numbers := getattr(instruction, keyword):
-                properties[keyword] = DenseArrayBase.from_list(i64, list(numbers))
+                properties[keyword] = _numbers(numbers)
         if layer is not None:
-            properties["layer"] = IntegerAttr(layer, i64)
-        return cls(properties=properties)
+            properties["layer"] = _integer(layer)
+        return cls.create(properties=properties)
 
     def to_instruction(self) -> Instruction:
         """The instruction of the op."""
@@ -63,7 +74,7 @@ class InstructionOp(IRDLOperation):
         for keyword, numbers in zip(_KEYWORDS, (wait, signal), strict=True):
             self.properties.pop(keyword, None)
             if numbers:
-                self.properties[keyword] = DenseArrayBase.from_list(i64, sorted(numbers))
+                self.properties[keyword] = _numbers(tuple(sorted(numbers)))
 
     @property
     def layer_index(self) -> int | None:
@@ -106,7 +117,7 @@ class InstructionOp(IRDLOperation):
         if parser.parse_optional_keyword("layer") is not None:
             with parser.in_parens():
                 properties["layer"] = IntegerAttr(parser.parse_integer(), i64)
-        return cls(properties=properties)
+        return cls.create(properties=properties)
 
 
 def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp]:
