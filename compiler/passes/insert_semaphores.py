@@ -9,8 +9,8 @@ on the bytes really touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sys import maxsize
 from typing import Any
 
 from xdsl.context import Context
@@ -22,8 +22,10 @@ from ...isa.errors import PassError
 from ..context import target_of
 from ..dialects.target import InstructionOp
 
+Regions = tuple[Region, ...]
+
 _RECENT = 64
-"""How many accesses back the write of a self-delimiting region is looked for."""
+"""How many writes back the one of a self-delimiting region is looked for."""
 _MOST_TOKENS = 3
 """Slots for waits, and for signals, in one instruction word."""
 
@@ -47,20 +49,46 @@ class InsertSemaphoresPass(ModulePass):
 
 
 @dataclass
+class _Track:
+    """What one unit read, or wrote, in one memory, in program order: (index, base, end, region)."""
+
+    entries: list[tuple[int, int, int, Region]] = field(
+        default_factory=list[tuple[int, int, int, Region]]
+    )
+    low: int = maxsize
+    high: int = 0
+
+    def note(self, index: int, region: Region) -> None:
+        base, end = region.base, region.end
+        self.entries.append((index, base, end, region))
+        self.low, self.high = min(self.low, base), max(self.high, end)
+
+    def last_conflict(self, region: Region, known: int) -> int:
+        """The last instruction after `known` that touched bytes of a region, else `known`."""
+        base, end = region.base, region.end
+        if base >= self.high or end <= self.low:
+            return known
+        for index, low, high, other in reversed(self.entries):
+            if index <= known:
+                break
+            if low < end and base < high and region.overlaps(other):
+                return index
+        return known
+
+
+@dataclass
 class _History:
-    """Who touched what so far, per (memory, unit) in program order.
+    """Who touched what so far, by (memory, unit)."""
 
-    An entry is (index, base, end, region, wrote).
-    """
-
-    touched: defaultdict[tuple[str, str], list[tuple[int, int, int, Region, bool]]] = field(
-        default_factory=lambda: defaultdict(list)
+    reads: defaultdict[tuple[str, str], _Track] = field(default_factory=lambda: defaultdict(_Track))
+    writes: defaultdict[tuple[str, str], _Track] = field(
+        default_factory=lambda: defaultdict(_Track)
     )
 
-    def note(self, index: int, unit: str, regions: Iterable[Region], is_write: bool) -> None:
-        for region in regions:
-            entry = (index, region.base, region.end, region, is_write)
-            self.touched[str(region.memory), unit].append(entry)
+    def note(self, index: int, unit: str, reads: Regions, writes: Regions) -> None:
+        for tracks, regions in ((self.reads, reads), (self.writes, writes)):
+            for region in regions:
+                tracks[str(region.memory), unit].note(index, region)
 
     def resolve(self, region: Region) -> Region:
         """Give a self-delimiting region the extent of what was last written from its base on."""
@@ -68,24 +96,20 @@ class _History:
             return region
         writes = [
             (index, other)
-            for (memory, _), entries in self.touched.items()
+            for (memory, _), track in self.writes.items()
             if memory == region.memory
-            for index, low, _, other, wrote in reversed(entries[-_RECENT:])
-            if wrote and low == region.base
+            for index, low, _, other in track.entries[-_RECENT:]
+            if low == region.base
         ]
         return max(writes)[1] if writes else region._replace(run=1)
 
-    def last_conflict(self, region: Region, unit: str, is_write: bool, known: int) -> int:
-        """The last instruction of a unit, after `known`, that conflicts with an access, or -1."""
-        base, end = region.base, region.end
-        for index, low, high, other, wrote in reversed(
-            self.touched.get((str(region.memory), unit), ())
-        ):
-            if index <= known:
-                break
-            if low < end and base < high and (is_write or wrote) and region.overlaps(other):
-                return index
-        return -1
+    def last_conflict(self, unit: str, reads: Regions, writes: Regions, known: int) -> int:
+        """The last instruction of a unit, after `known`, in the way of an access, else `known`."""
+        for region in (*reads, *writes):
+            known = self.writes[str(region.memory), unit].last_conflict(region, known)
+        for region in writes:
+            known = self.reads[str(region.memory), unit].last_conflict(region, known)
+        return known
 
 
 def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[int], list[int]]]:
@@ -114,14 +138,11 @@ def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[i
             if other == unit:
                 continue
             known = covered[other, unit]
-            found = [history.last_conflict(r, other, False, known) for r in reads]
-            found += [history.last_conflict(r, other, True, known) for r in writes]
-            if (last := max(found, default=-1)) > known:
+            if (last := history.last_conflict(other, reads, writes, known)) > known:
                 covered[other, unit] = last
                 result[last][1].append(numbers[other, unit])
                 result[index][0].append(numbers[other, unit])
-        history.note(index, unit, reads, False)
-        history.note(index, unit, writes, True)
+        history.note(index, unit, reads, writes)
     for index, (wait, signal) in enumerate(result):
         if max(len(wait), len(signal)) > _MOST_TOKENS:
             raise PassError(
