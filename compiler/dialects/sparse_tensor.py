@@ -1,14 +1,14 @@
 """The sparse_tensor dialect: layers on tensors whose type says how numbers and zeros are stored.
 
 Every layer op names the ONNX nodes it stands for (`nodes`) and the ONNX tensor its result equals
-(`tensor`), so that programs, reports and checks can speak of the user's model. Activations are row-major in
-the order of their ONNX shape; weights are [K, C/groups, R, S] or [K, C].
+(`tensor`), so that programs, reports and checks can speak of the user's model. Activations are
+row-major in the order of their ONNX shape; weights are [K, C/groups, R, S] or [K, C].
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     Float64Type,
     FloatAttr,
     IntegerAttr,
+    IntegerType,
     StringAttr,
     TensorType,
     i64,
@@ -43,15 +44,22 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from . import shape_checks as checks
+
 Tensor = TensorType[Attribute]
+
+PLACEMENTS = ("native", "lowered")
+_BITS = (8, 16)
+_LARGEST_FRAC = 1000  # scales of float64 values end at 2^1074
 
 
 @irdl_attr_definition
 class EncodingAttr(ParametrizedAttribute):
     """How a tensor is stored: `#sparse_tensor.encoding<spots_tile, [8, 1], frac = 12, bits = 16>`.
 
-    `format` is `dense` or the name of a packed format of the target, `block` its block shape (may be empty).
-    A fixed-point tensor has `frac` fraction bits (value = integer * 2^-frac) and is `bits` wide.
+    `format` is `dense` or the name of a packed format of the target, `block` its block shape (may
+    be empty). A fixed-point tensor has `frac` fraction bits (value = integer * 2^-frac) and is
+    `bits` wide.
     """
 
     name = "sparse_tensor.encoding"
@@ -78,17 +86,20 @@ class EncodingAttr(ParametrizedAttribute):
         with parser.in_angle_brackets():
             name = StringAttr(parser.parse_identifier(" for a storage format"))
             parser.parse_punctuation(",")
-            block = parser.parse_comma_separated_list(
-                parser.Delimiter.SQUARE, lambda: IntegerAttr(parser.parse_integer(), i64)
+            sides = parser.parse_comma_separated_list(
+                parser.Delimiter.SQUARE, lambda: parser.parse_integer(False, False)
             )
+            block = [IntegerAttr(side, i64) for side in sides]
             values: list[IntegerAttr] = []
             for keyword in ("frac", "bits"):
                 parser.parse_punctuation(",")
                 parser.parse_keyword(keyword)
                 parser.parse_punctuation("=")
                 values.append(IntegerAttr(parser.parse_integer(allow_boolean=False), i64))
-            bits = values[1].value.data
-            if bits not in (8, 16):
+            frac, bits = (value.value.data for value in values)
+            if abs(frac) > _LARGEST_FRAC:
+                parser.raise_error(f"frac = {frac} is outside -{_LARGEST_FRAC}..{_LARGEST_FRAC}")
+            if bits not in _BITS:
                 parser.raise_error(f"bits = {bits}: fixed-point tensors have 8 or 16 bits")
         return [name, ArrayAttr(block), *values]
 
@@ -112,8 +123,14 @@ def encoding_of(value: SSAValue | Attribute) -> EncodingAttr | None:
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
     """The shape of a tensor value."""
-    assert isinstance(value.type, TensorType)
-    return value.type.get_shape()
+    kind: Any = value.type
+    assert isinstance(kind, TensorType)
+    return cast(Tensor, kind).get_shape()
+
+
+def _numbers(array: DenseArrayBase) -> tuple[int, ...]:
+    checks.check(array.elt_type == i64, f"{array} is no array of i64")
+    return cast("DenseArrayBase[IntegerType]", array).get_values()
 
 
 def names(*values: str) -> ArrayAttr[StringAttr]:
@@ -132,7 +149,7 @@ def ints(*values: int) -> DenseArrayBase:
 
 
 class LayerOp(IRDLOperation):
-    """What all layers share: the ONNX nodes they stand for, the ONNX tensor they produce, an epilogue.
+    """What all layers share: the ONNX nodes they stand for, the tensor they produce, an epilogue.
 
     The epilogue is what the PPU does after the sums: a residual to add, a range to clip to.
     """
@@ -144,6 +161,17 @@ class LayerOp(IRDLOperation):
     clip = opt_prop_def(ArrayAttr[FloatAttr])
     irdl_options = (ParsePropInAttrDict(),)
     traits = traits_def(Pure())
+
+    def verify_(self) -> None:
+        """Check what all layers have."""
+        choices = ", ".join(PLACEMENTS)
+        checks.check(
+            self.placement.data in PLACEMENTS,
+            f"placement '{self.placement.data}' is not one of {choices}",
+        )
+        clip = None if self.clip is None else [bound.value.data for bound in self.clip]
+        residual, result = residual_of(self), shape_of(self.results[0])
+        checks.check_epilogue(clip, None if residual is None else shape_of(residual), result)
 
     @property
     def label(self) -> str:
@@ -165,12 +193,18 @@ class WindowOp(LayerOp):
     pads = prop_def(DenseArrayBase)
     dilations = prop_def(DenseArrayBase)
 
+    def check_window(self, kernel: Sequence[int]) -> None:
+        """Check the maps of input and result against a window of that kernel."""
+        geometry = map(_numbers, (self.strides, self.pads, self.dilations))
+        x, y = shape_of(self.operands[0]), shape_of(self.results[0])
+        checks.check_window(x, kernel, y, *geometry)
+
 
 @irdl_op_definition
 class WeightOp(IRDLOperation):
     """A constant tensor, held by key; the array lives in the WeightStore.
 
-    `source` is the ONNX initializer it came from; `transposed` says that it was transposed on the way.
+    `source` is the ONNX initializer it came from; `transposed` says that it was transposed since.
     """
 
     name = "sparse_tensor.weight"
@@ -204,15 +238,12 @@ class Conv2dOp(WindowOp):
     )
 
     def verify_(self) -> None:
-        """Check that the channels of input, weights and result agree."""
+        """Check that the shapes of input, weights, bias and result agree."""
+        super().verify_()
         x, w, y = shape_of(self.input), shape_of(self.weight), shape_of(self.result)
-        groups = self.groups.value.data
-        if len(x) != 4 or len(w) != 4 or len(y) != 4:
-            raise VerifyException(f"conv2d takes rank-4 tensors, got {x}, {w} and {y}")
-        if groups < 1 or x[1] != w[1] * groups or w[0] % groups or y[1] != w[0] or y[0] != x[0]:
-            raise VerifyException(
-                f"channels of {x}, {w} and {y} do not agree for groups = {groups}"
-            )
+        checks.check_conv(x, w, y, self.groups.value.data)
+        checks.check_bias(None if self.bias is None else shape_of(self.bias), w[0])
+        self.check_window(w[2:])
 
 
 @irdl_op_definition
@@ -236,9 +267,11 @@ class MatmulOp(LayerOp):
 
     def verify_(self) -> None:
         """Check that the inner dimensions agree."""
+        super().verify_()
         x, w, y = shape_of(self.input), shape_of(self.weight), shape_of(self.result)
         if len(x) != 2 or len(w) != 2 or x[1] != w[1] or y != (x[0], w[0]):
             raise VerifyException(f"matmul of {x} with {w} transposed does not give {y}")
+        checks.check_bias(None if self.bias is None else shape_of(self.bias), w[0])
 
 
 @irdl_op_definition
@@ -260,11 +293,14 @@ class PoolOp(WindowOp):
     )
 
     def verify_(self) -> None:
-        """Check kind and ranks."""
+        """Check kind and shapes."""
+        super().verify_()
         if self.kind.data not in self.KINDS:
             raise VerifyException(f"kind '{self.kind.data}' is not one of {', '.join(self.KINDS)}")
-        if shape_of(self.input)[:2] != shape_of(self.result)[:2]:
-            raise VerifyException("a pool keeps batch and channels")
+        x, y = shape_of(self.input), shape_of(self.result)
+        if len(x) != 4 or len(y) != 4 or x[:2] != y[:2]:
+            raise VerifyException(f"a pool keeps batch and channels of {x}, got {y}")
+        self.check_window(_numbers(self.kernel))
 
 
 @irdl_op_definition
@@ -280,10 +316,15 @@ class AffineOp(LayerOp):
         "$input `,` $scale `,` $shift attr-dict `:` functional-type(operands, results)"
     )
 
+    def verify_(self) -> None:
+        """Check that there is one scale and one shift per channel."""
+        super().verify_()
+        checks.check_affine(*map(shape_of, (self.input, self.scale, self.shift, self.result)))
+
 
 @irdl_op_definition
 class ElementwiseOp(LayerOp):
-    """y = clip(x + residual): an add, a clip, a requantisation or a plain copy, done by the PPU alone."""
+    """y = clip(x + residual): an add, a clip, a requantisation or a copy, by the PPU alone."""
 
     name = "sparse_tensor.elementwise"
     input = operand_def(TensorType)
@@ -296,14 +337,14 @@ class ElementwiseOp(LayerOp):
 
     def verify_(self) -> None:
         """Check that the shapes are equal."""
-        for value in (self.input, *([self.residual] if self.residual else [])):
-            if shape_of(value) != shape_of(self.result):
-                raise VerifyException("elementwise takes and gives tensors of one shape")
+        super().verify_()
+        if shape_of(self.input) != shape_of(self.result):
+            raise VerifyException("elementwise takes and gives tensors of one shape")
 
 
 @irdl_op_definition
 class RequantizeOp(LayerOp):
-    """Store the input with a given number of fraction bits and width (a QuantizeLinear of the model)."""
+    """Store the input with given fraction bits and width (a QuantizeLinear of the model)."""
 
     name = "sparse_tensor.requantize"
     input = operand_def(TensorType)
@@ -312,15 +353,29 @@ class RequantizeOp(LayerOp):
     result = result_def(TensorType)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
+    def verify_(self) -> None:
+        """Check the encoding asked for."""
+        super().verify_()
+        frac, bits = self.frac.value.data, self.bits.value.data
+        checks.check(bits in _BITS, f"bits = {bits}: fixed-point tensors have 8 or 16 bits")
+        checks.check(abs(frac) <= _LARGEST_FRAC, f"frac = {frac} is not a scale")
+        same = shape_of(self.input) == shape_of(self.result)
+        checks.check(same, "requantize takes and gives tensors of one shape")
+
 
 @irdl_op_definition
 class ConcatOp(LayerOp):
-    """Concatenation along axis 1, done by address: the operands are written where the result lies."""
+    """Concatenation along axis 1, by address: the operands are written where the result lies."""
 
     name = "sparse_tensor.concat"
     inputs = var_operand_def(TensorType)
     result = result_def(TensorType)
     assembly_format = "$inputs attr-dict `:` functional-type(operands, results)"
+
+    def verify_(self) -> None:
+        """Check that the operands fill the result."""
+        super().verify_()
+        checks.check_concat([shape_of(value) for value in self.inputs], shape_of(self.result))
 
 
 @irdl_op_definition
@@ -332,10 +387,15 @@ class ReshapeOp(LayerOp):
     result = result_def(TensorType)
     assembly_format = "$input attr-dict `:` functional-type(operands, results)"
 
+    def verify_(self) -> None:
+        """Check that no element is lost."""
+        super().verify_()
+        checks.check_reshape(shape_of(self.input), shape_of(self.result))
+
 
 @irdl_op_definition
 class HostCallOp(IRDLOperation):
-    """ONNX nodes that the accelerator does not run; `fragment` is the key of their serialised model."""
+    """ONNX nodes that the accelerator does not run; `fragment` is the key of their model."""
 
     name = "sparse_tensor.host_call"
     inputs = var_operand_def(TensorType)
@@ -347,6 +407,12 @@ class HostCallOp(IRDLOperation):
     results_ = var_result_def(TensorType)
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "$fragment `(` $inputs `)` attr-dict `:` functional-type(operands, results)"
+
+    def verify_(self) -> None:
+        """Check that the call has a node and every result a name."""
+        checks.check(bool(self.nodes.data), "a host call stands for at least one node")
+        names, count = len(self.tensors), len(self.results)
+        checks.check(names == count, f"host_call has {count} results but {names} names")
 
     @property
     def label(self) -> str:
@@ -397,8 +463,9 @@ _EPILOGUE = ("nodes", "tensor", "clip", "operandSegmentSizes")
 
 
 def merged_properties(first: Operation, second: Operation) -> dict[str, Attribute]:
-    """The first op's properties, standing for the nodes of both and producing the second's tensor."""
-    assert isinstance(first, LayerOp) and isinstance(second, LayerOp)
+    """The first op's properties, for the nodes of both, producing the second's tensor."""
+    assert isinstance(first, LayerOp)
+    assert isinstance(second, LayerOp)
     kept = {key: value for key, value in first.properties.items() if key not in _EPILOGUE}
     nodes = ArrayAttr([*first.nodes.data, *second.nodes.data])
     # The second clip of the first one's bounds: right where the ranges lie apart, too.
