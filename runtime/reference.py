@@ -225,9 +225,12 @@ def _load(model: Source, where: str) -> onnx.ModelProto:
         return model
     try:
         raw = model if isinstance(model, bytes) else Path(model).read_bytes()
-        return onnx.load_model_from_string(raw)
+        loaded = onnx.load_model_from_string(raw)
     except DecodeError as error:
         raise FrontendError(f"this is not an ONNX model: {error}", where) from error
+    if not loaded.HasField("graph"):
+        raise FrontendError("this is not an ONNX model: it has no graph", where)
+    return loaded
 
 
 @contextmanager

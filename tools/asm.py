@@ -7,6 +7,8 @@ from pathlib import Path
 from ..isa.encoding import InstructionSet
 from ..isa.source import load_source
 from .cli import run
+from .option_types import path
+from .outputs import placing, refuse_overwriting
 from .targets import find_target
 
 
@@ -15,29 +17,33 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="spcc-as",
         description="Assemble a whole program. `spcc-objdump --asm` writes such text.",
+        allow_abbrev=False,
     )
-    parser.add_argument("source", type=Path, metavar="FILE.s", help="the assembly file")
+    parser.add_argument("source", type=path, metavar="FILE.s", help="the assembly file")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE.spx", help="default: the same name with .spx"
+        "-o", "--output", type=path, metavar="FILE.spx", help="default: the same name with .spx"
     )
     args = parser.parse_args(argv)
-    output: Path = args.output or args.source.with_suffix(".spx")
-    return run(lambda: assemble_file(args.source, output))
+    return run(lambda: assemble_file(args.source, args.output))
 
 
-def assemble_file(source: Path, output: Path) -> int:
+def assemble_file(source: Path, output: Path | None) -> int:
     """Assemble `source` into `output`, which appears whole or not at all.
 
     Raises:
         ProgramError: The text is malformed, or the program cannot run.
+        UsageError: The output is the source.
     """
+    refuse_overwriting([output], [source])
 
     def isa_of(name: str) -> InstructionSet:
         return find_target(name).isa()
 
     program = load_source(source, isa_of)
     program.spec(find_target(program.target).spec())
-    program.save(output)
+    output = output or source.with_suffix(".spx")
+    with placing(output):
+        program.save(output)
     return 0
 
 

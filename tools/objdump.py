@@ -4,7 +4,6 @@ import argparse
 import io
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
 from ..isa.dump import byte_lines, header_lines, listing_lines, section_lines
@@ -12,7 +11,11 @@ from ..isa.encoding import InstructionSet
 from ..isa.program import Program
 from ..isa.source import save_source, source_lines
 from .cli import run
+from .option_types import path
+from .outputs import placing, refuse_overwriting
 from .targets import find_target
+
+_SHOWN = ("disassemble", "section_headers", "all_headers", "asm")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,9 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="spcc-objdump",
         add_help=False,
+        allow_abbrev=False,
         description="Show what a program file holds. As in GNU objdump, -h lists the sections.",
     )
-    parser.add_argument("program", type=Path, metavar="FILE.spx", help="the program file")
+    parser.add_argument("program", type=path, metavar="FILE.spx", help="the program file")
     parser.add_argument("--help", action="help", help="show this help")
     flag = "store_true"
     parser.add_argument("-d", "--disassemble", action=flag, help="layer labels, pc, word, text")
@@ -34,14 +38,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--asm", action=flag, help="text that spcc-as turns back into the same file"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.s", help="with --asm: a file")
+    parser.add_argument("-o", "--output", type=path, metavar="FILE.s", help="with --asm: a file")
     args = parser.parse_args(argv)
-    if not (
-        args.disassemble or args.section_headers or args.all_headers or args.asm or args.section
-    ):
+    if not any(getattr(args, name) for name in _SHOWN) and args.section is None:
         parser.error("say what to show: -d, -h, -x, -s SECTION or --asm")
     if args.output and not args.asm:
         parser.error("-o goes with --asm")
+    if args.section is None and (args.start or args.stop is not None):
+        parser.error("--start and --stop go with -s")
     return run(lambda: dump_file(args))
 
 
@@ -55,7 +59,9 @@ def dump_file(args: argparse.Namespace) -> int:
     program = Program.load(args.program, isa_of)
     isa = isa_of(program.target)
     if args.output:
-        save_source(program, isa, args.output)
+        refuse_overwriting([args.output], [args.program])
+        with placing(args.output):
+            save_source(program, isa, args.output)
     out: TextIO = sys.stdout
     if isinstance(out, io.TextIOWrapper):  # names may hold any character
         out.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -70,7 +76,7 @@ def lines(program: Program, isa: InstructionSet, args: argparse.Namespace) -> It
         yield from header_lines(program)
     if args.section_headers:
         yield from section_lines(program)
-    if args.section:
+    if args.section is not None:
         yield from byte_lines(program, args.section, args.start, args.stop)
     if args.disassemble:
         yield from listing_lines(program, isa)

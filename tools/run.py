@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from .cli import run
+from .option_types import count, path, seed
 
 
 def parser() -> argparse.ArgumentParser:
     """The argument parser."""
-    p = argparse.ArgumentParser("spcc-run", description="Run a .spx program on its machine.")
-    p.add_argument("program", type=Path, help="the program file")
+    p = argparse.ArgumentParser(
+        "spcc-run", description="Run a .spx program on its machine.", allow_abbrev=False
+    )
+    p.add_argument("program", type=path, help="the program file")
     p.add_argument("--input", action="append", default=[], metavar="NAME=F.npy")
-    p.add_argument("--seed", type=int, default=0, help="of inputs that are not given")
+    p.add_argument("--seed", type=seed, default=0, help="of inputs that are not given")
     p.add_argument(
         "--output", action="append", default=[], metavar="NAME=F.npy", help="write an output"
     )
@@ -22,10 +24,10 @@ def parser() -> argparse.ArgumentParser:
         "--expected", action="append", default=[], metavar="NAME=F.npy", help="compare one"
     )
     p.add_argument("--check", metavar="MODEL", help="compare with this model on onnxruntime")
-    p.add_argument("--out-dir", type=Path, metavar="DIR", help="write report.json and tables there")
-    p.add_argument("--trace", type=Path, metavar="F.json", help="write a Perfetto trace")
+    p.add_argument("--out-dir", type=path, metavar="DIR", help="write report.json and tables there")
+    p.add_argument("--trace", type=path, metavar="F.json", help="write a Perfetto trace")
     p.add_argument("--profile", action="store_true", help="print the layer table")
-    p.add_argument("--max-cycles", type=int, metavar="N", help="stop a run that takes longer")
+    p.add_argument("--max-cycles", type=count, metavar="N", help="stop a run that takes longer")
     p.add_argument("--debug", action="store_true", help="traceback for errors too")
     return p
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from ..isa.errors import UsageError
 from ..isa.files import replacing
 from ..isa.program import Program, TensorInfo
 from ..runtime.check import check, output_taps
+from .outputs import placing, placing_in, refuse_overwriting
 from .report import About, write_report
 from .report_table import print_report
 from .run_flow import Ran, check_run, report_of, run_program, warn_of_saturation
-from .sources import Array, check_feeds, find_model, plain, read_inputs
+from .sources import Array, check_feeds, find_model, load_array, plain, read_inputs
 from .targets import find_target
 
 
@@ -28,31 +29,37 @@ def run_file(args: argparse.Namespace, command: tuple[str, ...]) -> int:
         SpccError: The file, an input or the outcome is at fault.
     """
     program = Program.load(args.program, lambda name: find_target(name).isa())
+    outputs = _named(args.output, program, "--output")
+    expected = _expected(args.expected, program)
+    model = None if args.check is None else find_model(args.check, args.seed)
+    read = [pair.partition("=")[2] or None for pair in (*args.input, *args.expected)]
+    refuse_overwriting([args.trace, *outputs.values()], [args.program, args.check, *read])
     feeds = _feeds(program, args)
     trace = args.trace is not None
     ran = run_program(
-        program, feeds, trace=trace, taps=args.check is not None, max_cycles=args.max_cycles
+        program, feeds, trace=trace, taps=model is not None, max_cycles=args.max_cycles
     )
-    checked = None
-    if args.check is not None:
-        checked = check_run(ran, find_model(args.check, args.seed).source, feeds)
+    checked = None if model is None else check_run(ran, model.source, feeds)
     name = program.info.get("model", plain(args.program.stem))
     about = About(command=tuple(map(plain, command)), model=name)
     report = report_of(ran, about, checked)
     if args.out_dir is not None:
-        args.out_dir.mkdir(parents=True, exist_ok=True)
-        write_report(report, args.out_dir)
+        with placing_in(args.out_dir):
+            write_report(report, args.out_dir)
     if trace:
-        ran.session.write_trace(args.trace)
+        with placing(args.trace):
+            ran.session.write_trace(args.trace)
     if args.profile:
         print_report(report, sys.stdout)
     else:
         print(f"{program.target}: {report.totals.cycles} cycles, {len(report.layers)} layers")
     warn_of_saturation(report)
-    _write_outputs(ran, args.output)
+    _write_outputs(ran, outputs)
     if checked is not None:
         checked.outputs.raise_on_mismatch()
-    _compare(ran, args.expected)
+    if expected:
+        infos = [info for info in program.outputs if info.name in expected]
+        check(output_taps(infos, ran.outputs), expected).raise_on_mismatch()
     return 0
 
 
@@ -89,32 +96,29 @@ def _scaled(array: Array, largest: float | None) -> Array:
     return array if largest is None or not peak else (array * (largest / peak)).astype(array.dtype)
 
 
-def _named(pairs: list[str], ran: Ran, option: str) -> list[tuple[str, Path]]:
-    named: list[tuple[str, Path]] = []
+def _named(pairs: list[str], program: Program, option: str) -> dict[str, Path]:
+    """The files of OUTPUT=FILE.npy options, by output."""
+    known = [info.name for info in program.outputs]
+    named: dict[str, Path] = {}
     for pair in pairs:
         name, equals, path = pair.partition("=")
-        if not equals or name not in ran.outputs:
-            raise UsageError(
-                f"'{pair}' is not OUTPUT=FILE.npy",
-                option,
-                f"the outputs are {', '.join(ran.outputs)}",
-            )
-        named.append((name, Path(path)))
+        if not equals or not path or name not in known:
+            hint = f"the outputs are {', '.join(known)}"
+            raise UsageError(f"'{pair}' is not OUTPUT=FILE.npy", option, hint)
+        if name in named:
+            raise UsageError(f"'{name}' is there twice", option, "leave one of them out")
+        named[name] = Path(path)
     return named
 
 
-def _write_outputs(ran: Ran, pairs: list[str]) -> None:
-    for name, path in _named(pairs, ran, "--output"):
+def _expected(pairs: list[str], program: Program) -> dict[str, Array]:
+    named = _named(pairs, program, "--expected")
+    return {name: load_array(path, "--expected") for name, path in named.items()}
+
+
+def _write_outputs(ran: Ran, paths: Mapping[str, Path]) -> None:
+    for name, path in paths.items():
         buffer = io.BytesIO()
         np.save(buffer, ran.outputs[name])
-        with replacing(path) as temporary:
+        with placing(path), replacing(path) as temporary:
             temporary.write_bytes(buffer.getvalue())
-
-
-def _compare(ran: Ran, pairs: list[str]) -> None:
-    expected: dict[str, Any] = {}
-    for name, path in _named(pairs, ran, "--expected"):
-        expected |= read_inputs([f"{name}={path}"])
-    if expected:
-        infos = [info for info in ran.session.program.outputs if info.name in expected]
-        check(output_taps(infos, ran.outputs), expected).raise_on_mismatch()
