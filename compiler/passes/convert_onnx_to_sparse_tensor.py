@@ -25,7 +25,8 @@ from ..dialects.onnx_values import to_text
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import HostCallOp, WeightOp, names
 from ..frontend.export import to_model
-from ..frontend.lowerings import LOWERINGS, Builder, NotALayer, is_constant_dequantize
+from ..frontend.layer_builder import Builder, NotALayer, is_constant_dequantize
+from ..frontend.lowerings import LOWERINGS
 from ..targets.base import TargetCompiler
 from ..weights import WeightStore
 
