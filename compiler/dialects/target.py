@@ -15,8 +15,9 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from ...isa.encoding import Instruction, InstructionSet
+from ...isa.encoding import SEMAPHORE_COUNT, Instruction, InstructionSet
 from ...isa.errors import EncodingError
+from ...isa.tables import NO_LAYER
 
 _KEYWORDS = ("wait", "signal")
 _KEPT = 1 << 16  # attributes; making one costs more than the rest of its instruction
@@ -87,6 +88,8 @@ class InstructionOp(IRDLOperation):
             self.to_instruction().pack()
         except EncodingError as error:
             raise VerifyException(str(error)) from error
+        if self.layer is not None and not 0 <= self.layer.value.data < NO_LAYER:
+            raise VerifyException(f"layer {self.layer.value.data} is no index")
 
     def print(self, printer: Printer) -> None:
         """Print as `name field=value ... wait(1, 2) signal(3) layer(0)`."""
@@ -111,13 +114,20 @@ class InstructionOp(IRDLOperation):
         for keyword in _KEYWORDS:
             if parser.parse_optional_keyword(keyword) is not None:
                 numbers = parser.parse_comma_separated_list(
-                    parser.Delimiter.PAREN, parser.parse_integer
+                    parser.Delimiter.PAREN, lambda: _parse_up_to(parser, SEMAPHORE_COUNT)
                 )
                 properties[keyword] = DenseArrayBase.from_list(i64, numbers)
         if parser.parse_optional_keyword("layer") is not None:
             with parser.in_parens():
-                properties["layer"] = IntegerAttr(parser.parse_integer(), i64)
+                properties["layer"] = IntegerAttr(_parse_up_to(parser, NO_LAYER - 1), i64)
         return cls.create(properties=properties)
+
+
+def _parse_up_to(parser: Parser, limit: int) -> int:
+    value = parser.parse_integer(allow_boolean=False, allow_negative=False)
+    if value > limit:
+        parser.raise_error(f"{value} is more than {limit}")
+    return value
 
 
 def _make_op(dialect: str, instruction: type[Instruction]) -> type[InstructionOp]:
