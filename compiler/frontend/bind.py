@@ -10,7 +10,7 @@ from onnx import GraphProto, TypeProto, ValueInfoProto
 
 from ...isa.errors import UsageError
 from .problems import Problems
-from .tensors import DTYPES, MAX_ELEMENTS, TensorKind, elem_type_name
+from .tensors import DTYPES, MAX_ELEMENTS, TensorKind, elem_type_name, shape_problem
 
 Dim = int | str | None  # a size, a symbol such as "batch_size", or nothing known
 
@@ -180,15 +180,11 @@ class Binding:
             self.problems.add(
                 where, f"dynamic dimensions {', '.join(unknown)}", f"--shape {name}={example}"
             )
-        elif any(d < 0 for d in shape):
-            self.problems.add(where, f"shape {_text(shape)} has a negative dimension")
+        elif (problem := shape_problem(shape)) is not None:
+            self.problems.add(where, f"its shape {problem}")
         elif 0 in shape:
             self.problems.unsupported(
                 where, f"shape {_text(shape)} has no elements; empty tensors are not supported"
-            )
-        elif prod(shape) > MAX_ELEMENTS:
-            self.problems.add(
-                where, f"shape {_text(shape)} has {prod(shape)} elements, more than {MAX_ELEMENTS}"
             )
         else:
             return (shape,)

@@ -17,7 +17,7 @@ from onnx import NodeProto, helper
 
 from .problems import FOREIGN_ERRORS, Problems, first_line
 from .structure import is_default, node_place, subgraphs
-from .tensors import MAX_ELEMENTS, Array, TensorKind
+from .tensors import Array, TensorKind, shape_problem
 
 _MAX_INT = (1 << 31) - 1  # no size, stride or axis is larger
 _ANY_INTEGERS = frozenset({"Constant", "ConstantOfShape", "Slice"})  # values, and "to the end"
@@ -129,13 +129,8 @@ def check_outputs(node: Node) -> Iterator[str]:
     for name, kind in zip(node.proto.output, node.outputs, strict=False):
         if kind is None:
             continue
-        if any(d < 0 for d in kind.shape):
-            yield f"output '{name}' has shape {kind.shape} with a negative dimension"
-        elif kind.elements > MAX_ELEMENTS:
-            yield (
-                f"output '{name}' of shape {kind.shape} has {kind.elements} elements, "
-                f"more than {MAX_ELEMENTS}"
-            )
+        if (problem := shape_problem(kind.shape)) is not None:
+            yield f"the shape of output '{name}' {problem}"
     if (rule := AFTER.get(node.proto.op_type)) is not None and None not in node.inputs[:1]:
         yield from rule(node)
 

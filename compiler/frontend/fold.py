@@ -23,88 +23,15 @@ from .tensors import ELEM_TYPES, Array, TensorKind, check_shape, tensor_to_array
 MAX_ELEMENTS = 1 << 26  # in one folded tensor or an input of it
 MAX_TOTAL_BYTES = 1 << 30  # of all folded tensors of a model
 
-FOLDABLE = frozenset(
-    [
-        "Abs",
-        "Add",
-        "And",
-        "BitShift",
-        "BitwiseAnd",
-        "BitwiseNot",
-        "BitwiseOr",
-        "BitwiseXor",
-        "Cast",
-        "CastLike",
-        "Ceil",
-        "Clip",
-        "Compress",
-        "Concat",
-        "Cos",
-        "DepthToSpace",
-        "Div",
-        "Equal",
-        "Erf",
-        "Exp",
-        "Expand",
-        "EyeLike",
-        "Flatten",
-        "Floor",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Greater",
-        "GreaterOrEqual",
-        "IsInf",
-        "IsNaN",
-        "Less",
-        "LessOrEqual",
-        "Log",
-        "Max",
-        "Mean",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "NonZero",
-        "Not",
-        "OneHot",
-        "Or",
-        "Pad",
-        "Pow",
-        "Range",
-        "Reciprocal",
-        "ReduceL1",
-        "ReduceL2",
-        "ReduceMax",
-        "ReduceMean",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceSum",
-        "ReduceSumSquare",
-        "Relu",
-        "Reshape",
-        "Round",
-        "ScatterElements",
-        "ScatterND",
-        "Sigmoid",
-        "Sign",
-        "Sin",
-        "Slice",
-        "SpaceToDepth",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Sum",
-        "Tanh",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-        "Where",
-        "Xor",
-    ]
-)
+_FOLDABLE = """
+Abs Add And BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Clip Compress
+Concat Cos DepthToSpace Div Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements
+GatherND Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero
+Not OneHot Or Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd
+ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sigmoid Sign Sin Slice
+SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
+"""
+FOLDABLE = frozenset(_FOLDABLE.split())
 _DATA_DEPENDENT = frozenset({"Compress", "NonZero"})  # shape known only once evaluated
 
 
@@ -156,8 +83,11 @@ class Folder:
         dims = self.inference.constants.get(node.input[0])
         if dims is None:
             return None
-        where, shape = node_place(node), [int(d) for d in dims.reshape(-1)]
-        if dims.dtype != np.int64 or not check_shape(where, shape, self.problems):
+        where = node_place(node)
+        if dims.dtype != np.int64:
+            return None  # inference says what is wrong
+        shape = [int(d) for d in dims.reshape(-1)]
+        if not check_shape(where, shape, self.problems):
             return None
         value: Array | None = np.zeros(1, np.float32)
         if node.attribute:

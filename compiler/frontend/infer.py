@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx.defs
-from onnx import NodeProto, TypeProto, helper, shape_inference
+from onnx import NodeProto, TypeProto, helper
 
 from .bind import Binding
 from .checks import Node, attributes_of, check_inputs, check_outputs
+from .guard import Guard, is_trusted
 from .problems import FOREIGN_ERRORS, Problems, first_line
 from .structure import is_default, node_place
 from .tensors import DTYPES, ELEM_TYPES, Array, TensorKind, elem_type_name, small_tensor
@@ -28,6 +29,7 @@ class Inference:
         declared: The types that the model itself gives to values.
         binding: Knows the sizes of symbols.
         problems: Takes what is wrong.
+        guard: Makes the calls into the library.
         kinds: Kind of every value known so far, by ONNX name.
         constants: Arrays of the constants known so far.
     """
@@ -37,6 +39,7 @@ class Inference:
     declared: Mapping[str, TypeProto]
     binding: Binding
     problems: Problems
+    guard: Guard
     kinds: dict[str, TensorKind]
     constants: dict[str, Array] = field(default_factory=dict[str, Array])
 
@@ -69,16 +72,19 @@ class Inference:
         version = self.versions.get(domain, 1)
         if not onnx.defs.has(proto.op_type, version, domain):
             return {}
-        names = {n for n in proto.input if n}
+        names = [n for n in dict.fromkeys(proto.input) if n]
+        values = {n: small_tensor(n, self.constants[n]) for n in names if self._is_small(n)}
         try:
-            return shape_inference.infer_node_outputs(
-                onnx.defs.get_schema(proto.op_type, version, domain),
-                proto,
-                {n: tensor_type_proto(self.kinds[n]) for n in names},
-                {n: small_tensor(n, self.constants[n]) for n in names if self._is_small(n)},
-                opset_imports=[helper.make_opsetid(d, v) for d, v in self.versions.items()],
-                ir_version=self.ir_version,
+            outputs: dict[str, bytes] = self.guard.call(
+                is_trusted([proto]),
+                "infer_node",
+                proto.SerializeToString(),
+                {n: tensor_type_proto(self.kinds[n]).SerializeToString() for n in names},
+                {n: tensor.SerializeToString() for n, tensor in values.items()},
+                self.versions,
+                self.ir_version,
             )
+            return {name: TypeProto.FromString(data) for name, data in outputs.items()}
         except FOREIGN_ERRORS as error:
             self.problems.add(where, f"shape inference fails: {_reason(error)}")
             return None

@@ -3,7 +3,7 @@
     read       the file; weights taken out on the way               read.py, tensors.py
     structure  names, order, operators, attributes                  structure.py, checks.py
     bind       static input shapes                                  bind.py
-    convert    local functions inlined, opset 17 or later           opset.py
+    convert    local functions inlined, opset 17 or later           opset.py, guard.py
     propagate  shapes inferred and checked, constants folded,       propagate.py, infer.py,
                identities and dead nodes dropped                    fold.py, windows.py
     build      the module                                           build.py
@@ -25,13 +25,14 @@ from .bind import Binding, could_be, dims_of
 from .build import Builder
 from .checks import check_attributes
 from .export import module_to_model
+from .guard import shared_guard
 from .infer import Inference
-from .opset import added_constants, convert, opsets_of, stub_constants
+from .opset import added_constants, convert, inline, opsets_of, stub_constants, tidy
 from .problems import Problems
 from .propagate import Walk
 from .read import read_model
 from .structure import check_order, check_structure
-from .tensors import DTYPES, TensorKind, load_initializers
+from .tensors import DTYPES, Array, TensorKind, load_initializers
 
 
 @dataclass(frozen=True)
@@ -77,37 +78,55 @@ def import_model(
     """
     raw = read_model(source)
     problems, model = Problems(raw.source), raw.model
-    check_structure(model, problems)
-    for node in model.graph.node:
-        check_attributes(node, problems)
+    _check(model, problems)
     constants = load_initializers(raw, problems)
     binding = Binding(shapes or {}, batch, problems)
-    known = {n: TensorKind(a.dtype.name, a.shape) for n, a in constants.items()}
-    inputs = binding.bind(model.graph, known)
+    inputs = binding.bind(model.graph, _kinds_of(constants))
     problems.raise_any()
     stub_constants(model, constants)
-    model = convert(model, problems)
+    tidy(model)
+    guard = shared_guard()
+    if model.functions:
+        model = inline(model, problems, guard)
+        _check(model, problems)
+        problems.raise_any()
+    model = convert(model, problems, guard)
     constants |= added_constants(model, constants, problems)
-    known |= {n: TensorKind(a.dtype.name, a.shape) for n, a in constants.items()}
-    check_order(model.graph, problems)  # of bodies that were inlined
-    problems.raise_any()
-    graph, outputs = model.graph, [o.name for o in model.graph.output]
     inference = Inference(
         versions=opsets_of(model),
         ir_version=model.ir_version,
-        declared={v.name: v.type for v in (*graph.value_info, *graph.output)},
+        declared={v.name: v.type for v in (*model.graph.value_info, *model.graph.output)},
         binding=binding,
         problems=problems,
-        kinds={**inputs, **known},
+        guard=guard,
+        kinds={**inputs, **_kinds_of(constants)},
         constants=constants,
     )
+    return _finish(model.graph, inputs, inference)
+
+
+def _check(model: ModelProto, problems: Problems) -> None:
+    check_structure(model, problems)
+    for node in model.graph.node:
+        check_attributes(node, problems)
+
+
+def _kinds_of(constants: Mapping[str, Array]) -> dict[str, TensorKind]:
+    return {name: TensorKind(a.dtype.name, a.shape) for name, a in constants.items()}
+
+
+def _finish(graph: GraphProto, inputs: Mapping[str, TensorKind], inference: Inference) -> Imported:
+    """Infer, fold and build, once the graph has its final opset."""
+    problems, outputs = inference.problems, [o.name for o in graph.output]
+    check_order(graph, problems)  # of what the converter made
+    problems.raise_any()
     walk = Walk(inference)
     nodes = walk.run(graph.node, outputs)
     problems.raise_any()
     sources = [(name, walk.alias.get(name, name)) for name in outputs]
     kinds = {name: inference.kinds[source] for name, source in sources}
     _check_declared(graph, kinds, problems)
-    builder = Builder(inputs, sources, constants, problems)
+    builder = Builder(inputs, sources, inference.constants, problems)
     module = builder.build(graph.name or "model", inference.versions, nodes)
     problems.raise_any()
     return Imported(module, builder.store, inputs, kinds, tuple(problems.warnings))

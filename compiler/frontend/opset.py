@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnx import (
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    helper,
-    inliner,
-    shape_inference,
-    version_converter,
-)
+from onnx import GraphProto, ModelProto, NodeProto, helper
 
+from .guard import Guard, is_trusted
 from .problems import FOREIGN_ERRORS, Problems, first_line
 from .structure import MAX_NODES, is_default, node_place, subgraphs
 from .tensors import ELEM_TYPES, Array, small_tensor, tensor_to_array
@@ -49,42 +42,46 @@ def opsets_of(model: ModelProto) -> dict[str, int]:
     return {"": 1, **versions}
 
 
-def convert(model: ModelProto, problems: Problems) -> ModelProto:
-    """Inline local functions and bring a model to opset 17 or later.
-
-    Args:
-        model: Checked, bound and stubbed; may be changed.
-        problems: Takes what cannot be converted.
-
-    Raises:
-        FrontendError: The conversion failed; what would follow makes no sense.
-    """
+def tidy(model: ModelProto) -> None:
+    """Drop what no later step reads, and pin opset and IR versions to one form."""
     versions = opsets_of(model)
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(d, v) for d, v in versions.items())
     for unused in ("training_info", "metadata_props"):
         model.ClearField(unused)
-    _pin_ir_version(model)
-    if model.functions:
-        model = _inline(model, problems)
-        problems.raise_any()
-    if versions[""] < MIN_OPSET:
-        _refuse_unconverted(model, versions[""], problems)
-        try:
-            model = shape_inference.infer_shapes(
-                model
-            )  # some adapters need the rank of their input
-            model = version_converter.convert_version(model, MIN_OPSET)
-        except FOREIGN_ERRORS as error:
-            problems.unsupported(
-                "",
-                f"opset {versions['']} cannot be converted to {MIN_OPSET}: {first_line(error)}",
-                f"export the model with opset {MIN_OPSET} or later",
-            )
-        problems.raise_any()
-        _pin_ir_version(model)
-        if versions[""] < _RESIZE_MODES:
-            _keep_resize(model.graph)
+    lowest = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
+    model.ir_version = max(lowest, 8)  # 8: constants are no inputs
+
+
+def convert(model: ModelProto, problems: Problems, guard: Guard) -> ModelProto:
+    """Bring a model to opset 17 or later.
+
+    Args:
+        model: Checked, bound and stubbed; may be changed.
+        problems: Takes what cannot be converted.
+        guard: Makes the calls into the library.
+
+    Raises:
+        UnsupportedError: The conversion failed; what would follow makes no sense.
+    """
+    version = opsets_of(model)[""]
+    if version >= MIN_OPSET:
+        return model
+    _refuse_unconverted(model, version, problems)
+    try:
+        is_safe = is_trusted(model.graph.node)
+        data = guard.call(is_safe, "convert", model.SerializeToString(), MIN_OPSET)
+        model = ModelProto.FromString(data)
+    except FOREIGN_ERRORS as error:
+        problems.unsupported(
+            "",
+            f"opset {version} cannot be converted to {MIN_OPSET}: {first_line(error)}",
+            f"export the model with opset {MIN_OPSET} or later",
+        )
+    problems.raise_any()
+    tidy(model)
+    if version < _RESIZE_MODES:
+        _keep_resize(model.graph)
     return model
 
 
@@ -128,26 +125,26 @@ def added_constants(
     return added
 
 
-def _pin_ir_version(model: ModelProto) -> None:
-    """The lowest IR version that allows the opset and constants that are no inputs."""
-    lowest = helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
-    model.ir_version = max(lowest, 8)
+def inline(model: ModelProto, problems: Problems, guard: Guard) -> ModelProto:
+    """Replace calls of local functions by their bodies, which are then to be checked.
 
-
-def _inline(model: ModelProto, problems: Problems) -> ModelProto:
-    """Replace calls of local functions by their bodies."""
+    Raises:
+        FrontendError: The functions are wrong, endless or too many.
+        UnsupportedError: They follow another opset than the model.
+    """
     bodies = {(f.domain, f.name): list(f.node) for f in model.functions}
     if (count := _inlined_count(list(model.graph.node), bodies, {})) > MAX_NODES:
         problems.add("", f"its local functions unfold to {count} nodes, more than {MAX_NODES}")
-        return model
+    problems.raise_any()
     try:
-        model = inliner.inline_local_functions(model)
+        model = ModelProto.FromString(guard.call(False, "inline", model.SerializeToString()))
     except FOREIGN_ERRORS as error:
         problems.add("", f"local functions cannot be inlined: {first_line(error)}")
     if left := [f"{f.domain}.{f.name}" for f in model.functions]:
         problems.unsupported(
             "", f"local functions {', '.join(left[:5])} follow another opset than the model"
         )
+    problems.raise_any()
     return model
 
 

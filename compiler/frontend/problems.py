@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from google.protobuf.message import DecodeError
 from onnx.checker import ValidationError
 from onnx.shape_inference import InferenceError
 from onnx.version_converter import ConvertError
@@ -65,6 +66,7 @@ FOREIGN_ERRORS = (
     ValidationError,
     InferenceError,
     ConvertError,
+    DecodeError,
     RuntimeError,  # and NotImplementedError, RecursionError
     ValueError,
     TypeError,

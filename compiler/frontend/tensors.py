@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -17,6 +18,7 @@ from .read import DOUBLE_DATA, FLOAT_DATA, RAW_DATA, Blob, RawModel
 
 Array = npt.NDArray[Any]
 
+MAX_RANK = 32  # numpy ends at 64
 MAX_ELEMENTS = 1 << 31  # in one tensor; a claim beyond it is a mistake or an attack
 
 # ONNX element type -> numpy name; what is missing (strings, complex, tiny floats) is refused.
@@ -61,15 +63,22 @@ def elem_type_name(elem_type: int) -> str:
     return TensorProto.DataType.Name(elem_type) if elem_type in known else f"number {elem_type}"
 
 
-def check_shape(where: str, dims: list[int], problems: Problems) -> bool:
-    """Whether dimensions are sane for a constant: none negative, elements within the limit."""
+def shape_problem(dims: Sequence[int]) -> str | None:
+    """What is wrong with a shape; None when it is sane (it may be empty)."""
+    if len(dims) > MAX_RANK:
+        return f"has {len(dims)} axes, more than {MAX_RANK}"
     if any(d < 0 for d in dims):
-        problems.add(where, f"shape {dims} has a negative dimension")
-    elif (count := prod(dims)) > MAX_ELEMENTS:
-        problems.add(where, f"shape {dims} has {count} elements, more than {MAX_ELEMENTS}")
-    else:
-        return True
-    return False
+        return f"{tuple(dims)} has a negative dimension"
+    if (count := prod(d or 1 for d in dims)) > MAX_ELEMENTS:  # numpy counts like this, too
+        return f"{tuple(dims)} has {count} elements, more than {MAX_ELEMENTS}"
+    return None
+
+
+def check_shape(where: str, dims: Sequence[int], problems: Problems) -> bool:
+    """Whether a constant's shape is sane; a problem where it is not."""
+    if (problem := shape_problem(dims)) is not None:
+        problems.add(where, f"shape {problem}")
+    return problem is None
 
 
 def load_initializers(raw: RawModel, problems: Problems) -> dict[str, Array]:

@@ -202,6 +202,10 @@ NORM = [floats(n, 4) for n in "stmv"]
         (one(node("Squeeze", ["x", "a"], ["y"]), ints("a")), "its list of axes is empty"),
         (one(node("Add", ["x", "b"], ["y"]), floats("b", 5)), "shape inference fails"),
         (one(node("MatMul", ["x", "b"], ["y"]), floats("b", 5, 2)), "shape inference fails"),
+        (
+            one(node("Unsqueeze", ["x", "a"], ["y"]), ints("a", *range(33))),
+            "the shape of output 'y' has 36 axes",
+        ),
         (one(node("Cast", ["x"], ["y"], to=1 << 33)), "to = 8589934592 is beyond 31 bits"),
     ],
 )

@@ -114,6 +114,7 @@ def test_constant_of_shape_takes_no_memory() -> None:
     [
         ([1 << 40], [0.5], "elements, more than"),
         ([-1], [0.5], "negative dimension"),
+        ([0, 1 << 62], [0.5], "elements, more than"),
         ([2], [0.5, 0.5], "its value has 2 elements, not 1"),
     ],
 )

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from frontend_models import array, assert_same, floats, ints, model, node, value
 from onnx import FunctionProto, ModelProto, helper, version_converter
-from spcc.compiler.frontend import opset as opset_module
+from spcc.compiler.frontend import worker
 from spcc.compiler.frontend.onnx import import_model
 from spcc.isa.errors import FrontendError, UnsupportedError
 
@@ -116,7 +116,7 @@ def test_a_conversion_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("no adapter for Foo 9 -> 10\nmore")
 
-    monkeypatch.setattr(opset_module.version_converter, "convert_version", fail)
+    monkeypatch.setattr(worker.version_converter, "convert_version", fail)
     text = r"opset 9 cannot be converted to 17: no adapter for Foo 9 -> 10\n  hint"
     with pytest.raises(UnsupportedError, match=text):
         import_model(old("Softmax"))
@@ -188,7 +188,7 @@ def test_large_constants_do_not_pass_through_the_converter(
         sizes.append(proto.ByteSize())
         return convert(proto, target)
 
-    monkeypatch.setattr(opset_module.version_converter, "convert_version", spy)
+    monkeypatch.setattr(worker.version_converter, "convert_version", spy)
     weights = floats("w", 64, 3, 8, 8)
     imported = import_model(
         model([node("Conv", ["x", "w"], ["y"])], constants=[weights], opset=9, ir_version=4)

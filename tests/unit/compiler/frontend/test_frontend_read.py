@@ -188,6 +188,8 @@ def test_model_folder_behind_a_link(tmp_path: Path) -> None:
     [
         (TensorProto(name="w", data_type=1, dims=[-1, 4]), "negative dimension"),
         (TensorProto(name="w", data_type=1, dims=[1 << 20, 1 << 20]), "1099511627776 elements"),
+        (TensorProto(name="w", data_type=1, dims=[0, 1 << 62]), "4611686018427387904 elements"),
+        (TensorProto(name="w", data_type=1, dims=[1] * 33), "has 33 axes, more than 32"),
         (TensorProto(name="w", data_type=1, dims=[2, 2], float_data=[1.0]), "does not fill"),
     ],
 )
