@@ -44,17 +44,17 @@ class Window:
         """The letters and their values, as a geometry instruction's fields."""
         return asdict(self)
 
-    def fields(self, kind: type[Instruction]) -> dict[str, int]:
-        """The values that an instruction has a field for."""
-        return {name: value for name, value in self.values().items() if name in kind.fields}
+    def registers(self, kind: type[Instruction], **others: int) -> Instruction:
+        """The geometry instruction of a target: the values it has fields for, and others."""
+        mine = {name: value for name, value in self.values().items() if name in kind.fields}
+        fields: dict[str, Any] = mine | others
+        return kind(**fields)
 
     def fits(self, kind: type[Instruction]) -> bool:
-        """Whether each of these values fits its field."""
-        fields = kind.fields
-        return all(
-            fields[name].minimum <= value <= fields[name].maximum
-            for name, value in self.fields(kind).items()
-        )
+        """Whether each value that such an instruction has a field for fits there."""
+        values, fields = self.values(), kind.fields
+        shared = values.keys() & fields.keys()
+        return all(fields[k].minimum <= values[k] <= fields[k].maximum for k in shared)
 
     def bands(self, height: int) -> Iterator[tuple[int, int]]:
         """First output row and row count of each band of so many output rows."""

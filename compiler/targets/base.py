@@ -90,7 +90,6 @@ class TargetCompiler:
         spec_type: Type of its parameters.
         limits: For each sparse_tensor op class, what the machine can run; a class that is missing
             is the host's. An affine that no convolution can take up becomes a depthwise one.
-        accumulator_bits: Width of the saturating sum (spec).
         tile: Cuts a convolution, matmul or pool (spec, op, integer weights or None) into tiles.
         pack: Packs a tiled layer's weights (spec, op, integer weights).
         lower: Appends the instructions of a tiled and allocated layer (schedule, spec, op).
@@ -99,6 +98,7 @@ class TargetCompiler:
         pipeline: The passes from the sparse_tensor dialect to instructions, in spcc-opt's syntax.
         passes: The target's own passes by name, each imported when used; their names start with
             the target's.
+        accumulator_bits: Width of the saturating sum (spec), 32 unless stated.
         weight_encoding: Packed format of a layer's weights (spec, frac, bits).
         forced_product_shift: Product shift that the configuration forces, None to calibrate (spec).
         pruning_block: Filters per group of `--prune group=AMOUNT` (spec).
@@ -113,7 +113,6 @@ class TargetCompiler:
     isa: InstructionSet
     spec_type: type[BaseSpec]
     limits: Mapping[type[Operation], Sequence[Limit]]
-    accumulator_bits: Callable[[Any], int]
     tile: Callable[[Any, Operation, npt.NDArray[np.int16] | None], Tiles]
     pack: Callable[[Any, Operation, npt.NDArray[np.int16]], PackedWeights]
     lower: Callable[[Schedule, Any, Operation], None]
@@ -121,6 +120,7 @@ class TargetCompiler:
     passes: Mapping[str, Callable[[], type[ModulePass]]] = field(
         default_factory=dict[str, Callable[[], type[ModulePass]]]
     )
+    accumulator_bits: Callable[[Any], int] = lambda spec: 32
     weight_encoding: Callable[[Any, int, int], EncodingAttr] = dense_encoding
     forced_product_shift: Callable[[Any], int | None] = lambda spec: None
     pruning_block: Callable[[Any], int] = lambda spec: 8

@@ -126,7 +126,7 @@ def lower(schedule: Schedule, spec: SpotsSpec, op: Operation) -> None:
         sums=Half("obuf", spec.OCAP),
         weights=Half("filter", spec.WCAP),
     )
-    schedule.emit(Sgeo(**moves.window.fields(Sgeo)))
+    schedule.emit(moves.window.registers(Sgeo))
     if isinstance(op, PoolOp):
         _lower_pool(moves, spec, op)
     else:

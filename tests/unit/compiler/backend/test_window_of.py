@@ -63,8 +63,9 @@ def test_a_convolution_has_its_own() -> None:
 
 def test_a_window_goes_into_an_instructions_fields() -> None:
     window = window_of(only(Conv2dOp, single_conv(H=9, W=8, pads=(31, 0, 0, 0))))
-    assert window.fields(Sgeo) == {k: v for k, v in window.values().items() if k != "OH"}
-    assert window.fields(Ld) == {}
+    expected = Sgeo(R=3, S=3, sh=1, sw=1, dh=1, dw=1, pt=31, pl=0, H=9, W=8, OW=6)
+    assert window.registers(Sgeo) == expected
+    assert window.registers(Ld, mem=1, addr=2, dram=3, bytes=4).values()["dram"] == 3
     assert window.fits(Sgeo)
     assert not replace(window, pt=32).fits(Sgeo)
     assert not replace(window, pl=-1).fits(Sgeo)
