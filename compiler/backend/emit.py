@@ -10,10 +10,10 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ...isa.encoding import InstructionSet
 from ...isa.errors import PassError
-from ...isa.program import Fragment, LayerInfo, Program
+from ...isa.program import Fragment, Program
 from ...isa.tables import NO_LAYER
 from ..dialects import program as frame
-from ..dialects.program import from_attribute, tensor_info
+from ..dialects.program import layer_info, tensor_info
 from ..dialects.target import InstructionOp
 from ..weights import WeightStore
 
@@ -37,7 +37,7 @@ def emit(
         raise PassError(
             "the module is not lowered to instructions", "emit", "run the whole pipeline"
         )
-    layers = [_layer(op) for op in ops if isinstance(op, frame.LayerOp)]
+    layers = [layer_info(op.info, op.output) for op in ops if isinstance(op, frame.LayerOp)]
     lines = [NO_LAYER if op.layer_index is None else op.layer_index for op in instructions]
     return Program(
         target=isa.name,
@@ -63,15 +63,15 @@ def emit(
     )
 
 
-def _layer(op: frame.LayerOp) -> LayerInfo:
-    output = None if op.output is None else tensor_info(op.output)
-    return LayerInfo(output=output, **from_attribute(op.info))
-
-
 def _constants(size: int, ops: list[Any], store: WeightStore) -> np.ndarray:
     data = np.zeros(size, dtype=np.uint8)
     for op in ops:
         if isinstance(op, frame.SegmentOp):
-            array = store[op.key.data]
-            data[op.dram.value.data :][: array.nbytes] = array.reshape(-1).view(np.uint8)
+            array, at = store[op.key.data], op.dram.value.data
+            if at + array.nbytes > size:
+                raise PassError(
+                    f"{array.nbytes} bytes at {at} end behind the {size} bytes of constants",
+                    f"segment '{op.key.data}'",
+                )
+            data[at : at + array.nbytes] = array.reshape(-1).view(np.uint8)
     return data

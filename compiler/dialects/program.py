@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import msgspec
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    BytesAttr,
     DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
@@ -17,8 +19,14 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Dialect
 from xdsl.irdl import IRDLOperation, ParsePropInAttrDict, irdl_op_definition, opt_prop_def, prop_def
+from xdsl.utils.exceptions import VerifyException
 
-from ...isa.program import TensorInfo
+from ...isa.errors import PassError
+from ...isa.program import LayerInfo, TensorInfo
+from ...isa.tables import DRAM_LIMIT_BYTES
+from .onnx_values import from_text, is_text, to_text
+
+InfoT = TypeVar("InfoT", TensorInfo, LayerInfo)
 
 
 def to_attribute(value: Any) -> Attribute:
@@ -46,6 +54,8 @@ def from_attribute(attribute: Attribute) -> Any:
             return attribute.value.data
         case StringAttr():
             return attribute.data
+        case BytesAttr():  # how xDSL reads a string with letters beyond ASCII
+            return attribute.data.decode()
         case DictionaryAttr():
             return {key: from_attribute(item) for key, item in attribute.data.items()}
         case DenseArrayBase():
@@ -57,19 +67,77 @@ def from_attribute(attribute: Attribute) -> Any:
 
 
 def tensor_attribute(info: TensorInfo) -> DictionaryAttr:
-    """A tensor of the DRAM image as an attribute."""
+    """A tensor of the DRAM image as an attribute; its name is written as all ONNX names are."""
     plain = {name: getattr(info, name) for name in info.__struct_fields__}
-    return cast(DictionaryAttr, to_attribute(plain))
+    return cast(DictionaryAttr, to_attribute(plain | {"name": to_text(info.name).data}))
 
 
 def tensor_info(attribute: Attribute) -> TensorInfo:
-    """What `tensor_attribute` was given."""
-    return TensorInfo(**from_attribute(attribute))
+    """What `tensor_attribute` was given.
+
+    Raises:
+        PassError: The attribute does not describe a tensor.
+    """
+    plain = _convert(attribute, TensorInfo)
+    return msgspec.structs.replace(plain, name=_raw(plain.name))
+
+
+def layer_attribute(info: LayerInfo) -> DictionaryAttr:
+    """A layer of the debug table without its output."""
+    names = {"name": info.name, "source": info.source}
+    plain = {name: getattr(info, name) for name in info.__struct_fields__ if name != "output"}
+    plain |= {key: to_text(name).data for key, name in names.items()}
+    plain["nodes"] = [to_text(name).data for name in info.nodes]
+    return cast(DictionaryAttr, to_attribute(plain))
+
+
+def layer_info(attribute: Attribute, output: Attribute | None) -> LayerInfo:
+    """What `layer_attribute` was given, with its output.
+
+    Raises:
+        PassError: The attributes do not describe a layer.
+    """
+    plain = _convert(attribute, LayerInfo)
+    return msgspec.structs.replace(
+        plain,
+        name=_raw(plain.name),
+        source=_raw(plain.source),
+        nodes=tuple(map(_raw, plain.nodes)),
+        output=None if output is None else tensor_info(output),
+    )
+
+
+def _convert(attribute: Attribute, kind: type[InfoT]) -> InfoT:
+    try:
+        return msgspec.convert(from_attribute(attribute), kind)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise PassError(f"{attribute} is no {kind.__name__}: {error}", "program") from error
+
+
+def _raw(text: str) -> str:
+    attribute = StringAttr(text)
+    if not is_text(attribute):
+        raise PassError(f"'{text}' has a malformed escape", "program")
+    return from_text(attribute)
 
 
 class _FrameOp(IRDLOperation):
     irdl_options = (ParsePropInAttrDict(),)
     assembly_format = "attr-dict"
+
+    def check(self) -> None:
+        """Read what the op describes; a subclass's own.
+
+        Raises:
+            PassError: It describes nothing.
+        """
+
+    def verify_(self) -> None:
+        """Check that the op can be read."""
+        try:
+            self.check()
+        except PassError as error:
+            raise VerifyException(error.message) from error
 
 
 @irdl_op_definition
@@ -80,6 +148,10 @@ class SegmentOp(_FrameOp):
     key = prop_def(StringAttr)
     dram = prop_def(IntegerAttr)
 
+    def check(self) -> None:
+        """The place is an address."""
+        _check_range("dram", self.dram.value.data, 0, DRAM_LIMIT_BYTES)
+
 
 @irdl_op_definition
 class ImageOp(_FrameOp):
@@ -89,6 +161,12 @@ class ImageOp(_FrameOp):
     constants = prop_def(IntegerAttr)
     bytes = prop_def(IntegerAttr)
 
+    def check(self) -> None:
+        """The constants lie within the image, and that within DRAM."""
+        total = self.bytes.value.data
+        _check_range("bytes", total, 0, DRAM_LIMIT_BYTES)
+        _check_range("constants", self.constants.value.data, 0, total)
+
 
 @irdl_op_definition
 class InputOp(_FrameOp):
@@ -97,6 +175,10 @@ class InputOp(_FrameOp):
     name = "program.input"
     info = prop_def(DictionaryAttr)
 
+    def check(self) -> None:
+        """It describes a tensor."""
+        tensor_info(self.info)
+
 
 @irdl_op_definition
 class OutputOp(_FrameOp):
@@ -104,6 +186,10 @@ class OutputOp(_FrameOp):
 
     name = "program.output"
     info = prop_def(DictionaryAttr)
+
+    def check(self) -> None:
+        """It describes a tensor."""
+        tensor_info(self.info)
 
 
 @irdl_op_definition
@@ -114,6 +200,10 @@ class LayerOp(_FrameOp):
     info = prop_def(DictionaryAttr)
     output = opt_prop_def(DictionaryAttr)
 
+    def check(self) -> None:
+        """It describes a layer."""
+        layer_info(self.info, self.output)
+
 
 @irdl_op_definition
 class FragmentOp(_FrameOp):
@@ -123,6 +213,16 @@ class FragmentOp(_FrameOp):
     key = prop_def(StringAttr)
     inputs = prop_def(ArrayAttr[DictionaryAttr])
     outputs = prop_def(ArrayAttr[DictionaryAttr])
+
+    def check(self) -> None:
+        """It describes tensors."""
+        for info in (*self.inputs, *self.outputs):
+            tensor_info(info)
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise PassError(f"{name} = {value} is outside {low}..{high}", "program")
 
 
 Program = Dialect("program", [SegmentOp, ImageOp, InputOp, OutputOp, LayerOp, FragmentOp])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 from xdsl.context import Context
@@ -14,11 +14,13 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ...isa.base import Halt, Host
+from ...isa.program import LayerInfo
 from ..backend.schedule import Schedule
 from ..context import CompilerContext, context_of, main_of, target_of
 from ..dialects import program
 from ..dialects.onnx import INPUTS_ATTRIBUTE, OUTPUTS_ATTRIBUTE, names_of
-from ..dialects.program import from_attribute, tensor_attribute, to_attribute
+from ..dialects.onnx_values import from_text
+from ..dialects.program import from_attribute, layer_attribute, tensor_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
@@ -33,6 +35,8 @@ from ..layout import DRAM, IMAGE, tensor_info_of
 from ..targets.base import TargetCompiler
 from .allocate import PACKED_DRAM
 from .pack_weights import PACKED
+
+Placement = Literal["native", "lowered", "host"]
 
 
 @dataclass(frozen=True)
@@ -100,15 +104,16 @@ class _Lowering:
         match op:
             case HostCallOp():
                 self._layer(
-                    op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0].data
+                    op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0]
                 )
                 self._host_call(op)
             case ConcatOp() | ReshapeOp() | WeightOp() | ReturnOp():
                 pass  # by address, or data
             case LayerOp():
+                placement: Placement = "lowered" if op.placement.data == "lowered" else "native"
                 self._layer(
-                    op.nodes.data, op.op_type.data, op.placement.data, _as_in_model(op),
-                    op.tensor.data, _nominal_macs(op), self.target.expanded_macs(self.spec, op),
+                    op.nodes.data, op.op_type.data, placement, _as_in_model(op),
+                    op.tensor, _nominal_macs(op), self.target.expanded_macs(self.spec, op),
                 )  # fmt: skip
                 self.target.lower(self.schedule, self.spec, op)
             case _:
@@ -118,24 +123,25 @@ class _Lowering:
         self,
         nodes: tuple[StringAttr, ...],
         op_type: str,
-        placement: str,
+        placement: Placement,
         result: SSAValue,
-        tensor: str,
+        tensor: StringAttr,
         macs: int = 0,
         expanded: int = 0,
     ) -> None:
-        name = self._unique(nodes[0].data if nodes else tensor)
-        info = {
-            "name": name,
-            "op": op_type,
-            "placement": placement,
-            "nodes": [n.data for n in nodes],
-            "source": tensor,
-            "nominal_macs": macs,
-            "expanded_macs": expanded,
-        }
-        output = tensor_attribute(tensor_info_of(result, tensor or name))
-        attribute = to_attribute(info)
+        source = from_text(tensor)
+        name = self._unique(from_text(nodes[0]) if nodes else source)
+        info = LayerInfo(
+            name=name,
+            op=op_type,
+            placement=placement,
+            nodes=tuple(map(from_text, nodes)),
+            source=source,
+            nominal_macs=macs,
+            expanded_macs=expanded,
+        )
+        output = tensor_attribute(tensor_info_of(result, source or name))
+        attribute = layer_attribute(info)
         self.frame_ops.append(program.LayerOp(properties={"info": attribute, "output": output}))
         self.schedule.layer = self.layer_count
         self.layer_count += 1

@@ -18,8 +18,8 @@ program.output {info = {name = "y", dtype = "i16", shape = [], offset = 192 : i6
 // CHECK-NEXT: program.layer {info = {name = "conv", op = "Conv", placement = "native", nodes = ["conv", "relu"], source = "y", nominal_macs = 96 : i64, expanded_macs = 0 : i64}}
 // GENERIC-NEXT: "program.layer"() <{info = {name = "conv"
 program.layer {info = {name = "conv", op = "Conv", placement = "native", nodes = ["conv", "relu"], source = "y", nominal_macs = 96 : i64, expanded_macs = 0 : i64}}
-// CHECK-NEXT: program.layer {info = {name = "copy"}, output = {name = "y"}}
-program.layer {info = {name = "copy"}, output = {name = "y"}}
-// CHECK-NEXT: program.fragment {key = "y.fragment", inputs = [{name = "x"}], outputs = []}
-// GENERIC:      "program.fragment"() <{key = "y.fragment", inputs = [{name = "x"}], outputs = []}> : () -> ()
-program.fragment {key = "y.fragment", inputs = [{name = "x"}], outputs = []}
+// CHECK-NEXT: program.layer {info = {name = "copy", op = "Copy", placement = "lowered"}, output = {name = "x", dtype = "i16", shape = [], offset = 0 : i64, strides = [], frac = 1 : i64, bits = 16 : i64}}
+program.layer {info = {name = "copy", op = "Copy", placement = "lowered"}, output = {name = "x", dtype = "i16", shape = [], offset = 0 : i64, strides = [], frac = 1 : i64, bits = 16 : i64}}
+// CHECK-NEXT: program.fragment {key = "y.fragment", inputs = [{name = "x", dtype = "i16", shape = [], offset = 0 : i64, strides = [], frac = 1 : i64, bits = 16 : i64}], outputs = []}
+// GENERIC:      "program.fragment"() <{key = "y.fragment", inputs = [{name = "x", dtype = "i16", shape = [], offset = 0 : i64, strides = [], frac = 1 : i64, bits = 16 : i64}], outputs = []}> : () -> ()
+program.fragment {key = "y.fragment", inputs = [{name = "x", dtype = "i16", shape = [], offset = 0 : i64, strides = [], frac = 1 : i64, bits = 16 : i64}], outputs = []}
