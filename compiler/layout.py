@@ -12,9 +12,10 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
 
 from ..isa.program import TensorInfo
+from .dialects.encoding import encoding_of
 from .dialects.onnx_values import dtype_name
 from .dialects.program import from_attribute, to_attribute
-from .dialects.sparse_tensor import Tensor, encoding_of, shape_of
+from .dialects.sparse_tensor import Tensor, shape_of
 
 DRAM = "dram"
 """Attribute of an op (for its results) or of the function (for its arguments): a list of views."""

@@ -17,6 +17,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Operation, SSAValue
 
 from ...isa.errors import PassError
+from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import (
     AffineOp,
     ConcatOp,
@@ -29,7 +30,7 @@ from ..dialects.sparse_tensor import (
     RequantizeOp,
     ReshapeOp,
     WeightOp,
-    encoding_of,
+    numbers,
     residual_of,
     shape_of,
 )
@@ -135,14 +136,14 @@ def _layer(op: LayerOp, values: Mapping[SSAValue, Array]) -> Array:
                 values[op.input],
                 values[op.weight],
                 values[op.bias] if op.bias else None,
-                strides=op.strides.get_values(),
-                pads=op.pads.get_values(),
-                dilations=op.dilations.get_values(),
+                strides=numbers(op.strides),
+                pads=numbers(op.pads),
+                dilations=numbers(op.dilations),
                 groups=op.groups.value.data,
                 label=op.label,
             )
         case PoolOp():
-            reach = zip(op.pads.get_values(), op.kernel.get_values() * 2, strict=True)
+            reach = zip(numbers(op.pads), numbers(op.kernel) * 2, strict=True)
             if any(pad >= kernel for pad, kernel in reach):
                 return _far_padded_pool(op, values[op.input])
             return run_node(_pool_node(op), {"x": values[op.input]}, op.label)
@@ -160,10 +161,10 @@ def _epilogue(op: LayerOp, y: Array, values: Mapping[SSAValue, Array]) -> Array:
 
 def _pool_node(op: PoolOp) -> onnx.NodeProto:
     attributes: dict[str, Any] = {
-        "kernel_shape": op.kernel.get_values(),
-        "strides": op.strides.get_values(),
-        "pads": op.pads.get_values(),
-        "dilations": op.dilations.get_values(),
+        "kernel_shape": numbers(op.kernel),
+        "strides": numbers(op.strides),
+        "pads": numbers(op.pads),
+        "dilations": numbers(op.dilations),
     }
     if op.kind.data == "average":
         attributes["count_include_pad"] = int(op.include_pad.value.data)
@@ -173,8 +174,8 @@ def _pool_node(op: PoolOp) -> onnx.NodeProto:
 
 def _far_padded_pool(op: PoolOp, x: Array) -> Array:
     """A pool with pads beyond its kernel (its windows are dilated), which onnxruntime refuses."""
-    top, left, bottom, right = op.pads.get_values()
-    (R, S), (sh, sw), (dh, dw) = (a.get_values() for a in (op.kernel, op.strides, op.dilations))
+    top, left, bottom, right = numbers(op.pads)
+    (R, S), (sh, sw), (dh, dw) = map(numbers, (op.kernel, op.strides, op.dilations))
 
     def windows(array: Array, padding: float) -> Array:
         sides = ((0, 0), (0, 0), (top, bottom), (left, right))

@@ -7,7 +7,13 @@ from math import inf, prod
 from xdsl.ir import SSAValue
 
 from ...isa.errors import UnsupportedError
-from ..dialects.sparse_tensor import ElementwiseOp, LayerOp, encoding_of, residual_of, shape_of
+from ..dialects.encoding import encoding_of
+from ..dialects.sparse_tensor import (
+    ElementwiseOp,
+    LayerOp,
+    residual_of,
+    shape_of,
+)
 from ..layout import is_row_major, view_of
 from .schedule import Epilogue, Plane, Schedule
 

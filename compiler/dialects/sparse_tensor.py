@@ -23,12 +23,11 @@ from xdsl.dialects.builtin import (
     TensorType,
     i64,
 )
-from xdsl.ir import Attribute, Dialect, Operation, ParametrizedAttribute, SSAValue
+from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
     IRDLOperation,
     ParsePropInAttrDict,
-    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     opt_operand_def,
@@ -39,86 +38,15 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.parser import AttrParser
-from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from . import shape_checks as checks
+from .encoding import BITS, LARGEST_FRAC, EncodingAttr
 
 Tensor = TensorType[Attribute]
 
 PLACEMENTS = ("native", "lowered")
-_BITS = (8, 16)
-_LARGEST_FRAC = 1000  # scales of float64 values end at 2^1074
-
-
-@irdl_attr_definition
-class EncodingAttr(ParametrizedAttribute):
-    """How a tensor is stored: `#sparse_tensor.encoding<spots_tile, [8, 1], frac = 12, bits = 16>`.
-
-    `format` is `dense` or the name of a packed format of the target, `block` its block shape (may
-    be empty). A fixed-point tensor has `frac` fraction bits (value = integer * 2^-frac) and is
-    `bits` wide.
-    """
-
-    name = "sparse_tensor.encoding"
-    format: StringAttr
-    block: ArrayAttr[IntegerAttr]
-    frac: IntegerAttr
-    bits: IntegerAttr
-
-    @staticmethod
-    def of(
-        frac: int, bits: int = 16, format: str = "dense", block: Sequence[int] = ()
-    ) -> EncodingAttr:
-        """Build from plain Python values."""
-        return EncodingAttr(
-            StringAttr(format),
-            ArrayAttr([IntegerAttr(b, i64) for b in block]),
-            IntegerAttr(frac, i64),
-            IntegerAttr(bits, i64),
-        )
-
-    @classmethod
-    def parse_parameters(cls, parser: AttrParser) -> list[Attribute]:
-        """Parse `<format, [block], frac = F, bits = B>`."""
-        with parser.in_angle_brackets():
-            name = StringAttr(parser.parse_identifier(" for a storage format"))
-            parser.parse_punctuation(",")
-            sides = parser.parse_comma_separated_list(
-                parser.Delimiter.SQUARE, lambda: parser.parse_integer(False, False)
-            )
-            block = [IntegerAttr(side, i64) for side in sides]
-            values: list[IntegerAttr] = []
-            for keyword in ("frac", "bits"):
-                parser.parse_punctuation(",")
-                parser.parse_keyword(keyword)
-                parser.parse_punctuation("=")
-                values.append(IntegerAttr(parser.parse_integer(allow_boolean=False), i64))
-            frac, bits = (value.value.data for value in values)
-            if abs(frac) > _LARGEST_FRAC:
-                parser.raise_error(f"frac = {frac} is outside -{_LARGEST_FRAC}..{_LARGEST_FRAC}")
-            if bits not in _BITS:
-                parser.raise_error(f"bits = {bits}: fixed-point tensors have 8 or 16 bits")
-        return [name, ArrayAttr(block), *values]
-
-    def print_parameters(self, printer: Printer) -> None:
-        """Print what `parse_parameters` reads."""
-        block = ", ".join(str(b.value.data) for b in self.block)
-        with printer.in_angle_brackets():
-            printer.print_string(
-                f"{self.format.data}, [{block}], frac = {self.frac.value.data}, "
-                f"bits = {self.bits.value.data}"
-            )
-
-
-def encoding_of(value: SSAValue | Attribute) -> EncodingAttr | None:
-    """The encoding of a tensor value or type, None while it is still float or raw."""
-    kind = value.type if isinstance(value, SSAValue) else value
-    if isinstance(kind, TensorType) and isinstance(kind.encoding, EncodingAttr):
-        return kind.encoding
-    return None
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
@@ -128,7 +56,12 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
     return cast(Tensor, kind).get_shape()
 
 
-def _numbers(array: DenseArrayBase) -> tuple[int, ...]:
+def numbers(array: DenseArrayBase[Any]) -> tuple[int, ...]:
+    """What `ints` was given.
+
+    Raises:
+        VerifyException: The array has another type of elements.
+    """
     checks.check(array.elt_type == i64, f"{array} is no array of i64")
     return cast("DenseArrayBase[IntegerType]", array).get_values()
 
@@ -195,7 +128,7 @@ class WindowOp(LayerOp):
 
     def check_window(self, kernel: Sequence[int]) -> None:
         """Check the maps of input and result against a window of that kernel."""
-        geometry = map(_numbers, (self.strides, self.pads, self.dilations))
+        geometry = map(numbers, (self.strides, self.pads, self.dilations))
         x, y = shape_of(self.operands[0]), shape_of(self.results[0])
         checks.check_window(x, kernel, y, *geometry)
 
@@ -300,7 +233,7 @@ class PoolOp(WindowOp):
         x, y = shape_of(self.input), shape_of(self.result)
         if len(x) != 4 or len(y) != 4 or x[:2] != y[:2]:
             raise VerifyException(f"a pool keeps batch and channels of {x}, got {y}")
-        self.check_window(_numbers(self.kernel))
+        self.check_window(numbers(self.kernel))
 
 
 @irdl_op_definition
@@ -357,8 +290,8 @@ class RequantizeOp(LayerOp):
         """Check the encoding asked for."""
         super().verify_()
         frac, bits = self.frac.value.data, self.bits.value.data
-        checks.check(bits in _BITS, f"bits = {bits}: fixed-point tensors have 8 or 16 bits")
-        checks.check(abs(frac) <= _LARGEST_FRAC, f"frac = {frac} is not a scale")
+        checks.check(bits in BITS, f"bits = {bits}: fixed-point tensors have 8 or 16 bits")
+        checks.check(abs(frac) <= LARGEST_FRAC, f"frac = {frac} is not a scale")
         same = shape_of(self.input) == shape_of(self.result)
         checks.check(same, "requantize takes and gives tensors of one shape")
 
@@ -442,34 +375,6 @@ SparseTensor = Dialect(
 )
 
 
-def layer_properties(
-    nodes: Sequence[str], tensor: str, op_type: str, placement: str = "native"
-) -> dict[str, Attribute]:
-    """The properties that every layer op has."""
-    return {
-        "nodes": names(*nodes),
-        "tensor": StringAttr(tensor),
-        "op_type": StringAttr(op_type),
-        "placement": StringAttr(placement),
-    }
-
-
 def residual_of(op: Operation) -> SSAValue | None:
     """The residual operand of an op's epilogue, if it has one."""
     return getattr(op, "residual", None)
-
-
-_EPILOGUE = ("nodes", "tensor", "clip", "operandSegmentSizes")
-
-
-def merged_properties(first: Operation, second: Operation) -> dict[str, Attribute]:
-    """The first op's properties, for the nodes of both, producing the second's tensor."""
-    assert isinstance(first, LayerOp)
-    assert isinstance(second, LayerOp)
-    kept = {key: value for key, value in first.properties.items() if key not in _EPILOGUE}
-    nodes = ArrayAttr([*first.nodes.data, *second.nodes.data])
-    # The second clip of the first one's bounds: right where the ranges lie apart, too.
-    floor, ceiling = second.clip_range()
-    low, high = (min(max(bound, floor), ceiling) for bound in first.clip_range())
-    clip = {"clip": bounds(low, high)} if (low, high) != (-float("inf"), float("inf")) else {}
-    return kept | {"nodes": nodes, "tensor": second.tensor} | clip

@@ -12,8 +12,10 @@ import numpy.typing as npt
 from xdsl.dialects.builtin import BoolAttr, StringAttr, TensorType, f32, i16
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from ..dialects.encoding import EncodingAttr
 from ..dialects.onnx import InitializerOp, NodeOp, NoValueOp, tensor_name
-from ..dialects.sparse_tensor import EncodingAttr, WeightOp, layer_properties, shape_of
+from ..dialects.sparse_tensor import WeightOp, shape_of
+from ..layer_properties import layer_properties
 from ..weights import WeightStore
 
 Array = npt.NDArray[Any]

@@ -28,6 +28,7 @@ from ..dialects.sparse_tensor import (
     ReshapeOp,
     bounds,
     ints,
+    numbers,
     shape_of,
 )
 from ..weights import WeightStore
@@ -165,7 +166,7 @@ def _check_windows(b: Builder, kernel: tuple[int, ...], geometry: dict[str, Any]
     """Refuse windows that see no element at all: their maximum or mean is not a number."""
     x = shape_of(b.node.inputs[0])[2:]
     strides, pads, dilations = (
-        geometry[name].get_values() for name in ("strides", "pads", "dilations")
+        numbers(geometry[name]) for name in ("strides", "pads", "dilations")
     )
     for axis in (0, 1):
         first = np.arange(b.shape[2 + axis])[:, None] * strides[axis] - pads[axis]
@@ -270,10 +271,7 @@ def concat(b: Builder) -> SSAValue:
 
 
 def quantize(b: Builder) -> SSAValue:
-    """QuantizeLinear to int8 or int16 with a power-of-two scale.
-
-    The layer before keeps these integers.
-    """
+    """QuantizeLinear to int8 or int16 by a power of two: the layer before keeps these integers."""
     frac = scale_frac(b.node, b.store)
     kind = dtype_name(b.node.outputs[0].type)
     if kind not in ("int8", "int16"):

@@ -14,6 +14,7 @@ from xdsl.passes import ModulePass
 
 from ...isa.errors import PassError
 from ..context import context_of, main_of, target_of
+from ..dialects.encoding import encoding_of
 from ..dialects.program import to_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
@@ -21,7 +22,6 @@ from ..dialects.sparse_tensor import (
     MatmulOp,
     ReshapeOp,
     WeightOp,
-    encoding_of,
     shape_of,
 )
 from ..layout import (

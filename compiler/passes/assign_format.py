@@ -10,7 +10,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from ..context import main_of, target_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, encoding_of, shape_of
+from ..dialects.encoding import encoding_of
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from xdsl.pattern_rewriter import (
 )
 
 from ..context import context_of
+from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
     MatmulOp,
     WeightOp,
-    encoding_of,
-    merged_properties,
 )
+from ..layer_properties import merged_properties
 from ..weights import WeightStore
 
 

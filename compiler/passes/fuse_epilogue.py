@@ -16,17 +16,16 @@ from xdsl.pattern_rewriter import (
 )
 
 from ..context import main_of
+from ..dialects.encoding import EncodingAttr, encoding_of
 from ..dialects.sparse_tensor import (
     Conv2dOp,
     ElementwiseOp,
-    EncodingAttr,
     MatmulOp,
     PoolOp,
     RequantizeOp,
-    encoding_of,
-    merged_properties,
     shape_of,
 )
+from ..layer_properties import merged_properties
 from ..signature import update_signature
 
 _PRODUCERS = (Conv2dOp, MatmulOp, PoolOp, ElementwiseOp)

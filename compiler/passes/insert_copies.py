@@ -13,6 +13,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from ..context import main_of
+from ..dialects.encoding import encoding_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE
 from ..dialects.sparse_tensor import (
     ConcatOp,
@@ -23,10 +24,9 @@ from ..dialects.sparse_tensor import (
     MatmulOp,
     PoolOp,
     ReshapeOp,
-    encoding_of,
-    layer_properties,
     shape_of,
 )
+from ..layer_properties import layer_properties
 
 _WRITERS = (Conv2dOp, MatmulOp, PoolOp, ElementwiseOp, HostCallOp, ConcatOp)
 

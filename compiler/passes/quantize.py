@@ -26,18 +26,18 @@ from ..analysis.fixed_point import (
     to_fixed,
 )
 from ..context import CALIBRATION_KEY, context_of, main_of, target_of
+from ..dialects.encoding import EncodingAttr, encoding_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE, names_of
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
     ElementwiseOp,
-    EncodingAttr,
     MatmulOp,
     PoolOp,
     ReshapeOp,
     WeightOp,
-    encoding_of,
+    numbers,
     shape_of,
 )
 from ..signature import update_signature
@@ -251,5 +251,5 @@ def _largest_sums(
 def _largest_sum(op: Conv2dOp | MatmulOp, x: Array, weights: Array) -> int:
     if isinstance(op, MatmulOp):
         return largest_matmul_sum(x, weights)
-    strides, pads, dilations = (tuple(a.get_values()) for a in (op.strides, op.pads, op.dilations))
+    strides, pads, dilations = map(numbers, (op.strides, op.pads, op.dilations))
     return largest_conv_sum(x, weights, op.groups.value.data, strides, pads, dilations)  # type: ignore[arg-type]

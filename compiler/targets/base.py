@@ -16,10 +16,10 @@ from xdsl.passes import ModulePass
 
 from ...isa.base import BaseSpec
 from ...isa.encoding import InstructionSet
+from ..dialects.encoding import EncodingAttr
 from ..dialects.sparse_tensor import (
     ConcatOp,
     ElementwiseOp,
-    EncodingAttr,
     RequantizeOp,
     ReshapeOp,
 )

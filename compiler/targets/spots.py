@@ -1,4 +1,4 @@
-"""SPOTS' compiler half: what it accepts, its pipeline, tiling, packing and lowering (sheet sections 4, 6, 9)."""
+"""SPOTS' compiler half: limits, tiling, packing and lowering (sheet sections 4, 6, 9)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from ..backend.epilogue import lower_elementwise
 from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import Schedule
 from ..backend.window import groups_of, image_count, kernel_of, weight_matrix, window_of
+from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
     ElementwiseOp,
-    EncodingAttr,
     MatmulOp,
     PoolOp,
     WindowOp,
+    numbers,
     shape_of,
 )
 from .base import BASE_LIMITS, PackedWeights, TargetCompiler
@@ -47,13 +48,13 @@ def kernel_fits(op: Conv2dOp | PoolOp) -> bool:
 
 def steps_fit(op: WindowOp) -> bool:
     """Strides and dilations are at most 15."""
-    return max(*op.strides.get_values(), *op.dilations.get_values()) <= _STEP
+    return max(*numbers(op.strides), *numbers(op.dilations)) <= _STEP
 
 
 def pads_fit(op: WindowOp) -> bool:
     """At most 31 rows of padding at the top and 31 columns at the left."""
-    top, left = op.pads.get_values()[:2]
-    return 0 <= top <= _PAD and 0 <= left <= _PAD and min(op.pads.get_values()) >= 0
+    pads = numbers(op.pads)
+    return max(pads[:2]) <= _PAD and min(pads) >= 0
 
 
 def map_fits(op: WindowOp | AffineOp) -> bool:
@@ -93,7 +94,7 @@ def _plans(op: Operation) -> list[TilePlan]:
 
 
 def pack(spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16]) -> PackedWeights:
-    """Encode the weight tiles, filter tile by filter tile, channel tile by channel tile (section 3)."""
+    """Encode the weight tiles: by filter tile, then by channel tile (section 3)."""
     matrix, groups = weight_matrix(op, weights), groups_of(op)
     images: list[npt.NDArray[np.uint8]] = []
     for plan in _plans(op):

@@ -1,4 +1,4 @@
-"""SPOTS tiling: filter tiles, channel tiles and row bands of a layer (sheet sections 6.2 and 6.3)."""
+"""SPOTS tiling: filter tiles, channel tiles and row bands of a layer (sheet sections 6.2, 6.3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TilePlan:
     """The weight tile may fill the whole Filter SRAM (single tile of its layer)."""
 
     @property
-    def Kt(self) -> int:
+    def Kt(self) -> int:  # noqa: N802 - a dimension, which keeps its capital
         """Filters of the tile."""
         return self.f1 - self.f0
 
@@ -48,7 +48,7 @@ Cut = tuple[int, int, int, int]
 
 
 def tile_weights(weights: Weights, groups: int, f0: int, f1: int, c0: int, c1: int) -> Weights:
-    """The dense weights [f1-f0, (c1-c0)*R*S] of a tile; zero outside each filter's group (section 6.2).
+    """The dense weights [f1-f0, (c1-c0)*R*S] of a tile, zero outside each group (section 6.2).
 
     Args:
         weights: [K, C/groups, R, S].
@@ -275,7 +275,7 @@ class _Blocks:
 
 def _blocks_per_channel(dense: Weights, G: int, channels: int) -> _Blocks:
     Kt = dense.shape[0]
-    starts = np.arange(0, Kt, G)
+    starts = np.arange(0, Kt, G, dtype=np.intp)
     nonzero = np.logical_or.reduceat(dense != 0, starts, axis=0)
     per_channel = nonzero.reshape(starts.size, channels, -1).sum(axis=2)
     columns = nonzero.any(axis=0).reshape(channels, -1).sum(axis=1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from spcc.compiler.analysis.evaluate import evaluate, run_model, weight_values
+from spcc.compiler.dialects.encoding import encoding_of
 from spcc.compiler.dialects.onnx_values import from_text
 from spcc.compiler.dialects.sparse_tensor import (
     AffineOp,
@@ -10,7 +11,6 @@ from spcc.compiler.dialects.sparse_tensor import (
     LayerOp,
     RequantizeOp,
     WeightOp,
-    encoding_of,
 )
 from spcc.isa.errors import PassError
 from spcc.models.builder import GraphBuilder
