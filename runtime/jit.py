@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -66,12 +67,19 @@ def thread_count() -> int:
 
 
 def run_parallel(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:
-    """Call a kernel once per tuple of arguments, each in a thread of its own."""
-    if len(arguments) == 1:
-        return [task(*arguments[0])]
-    with ThreadPoolExecutor(len(arguments)) as pool:
-        pending = [pool.submit(task, *each) for each in arguments]
-        return [each.result() for each in pending]
+    """Call a kernel once per tuple of arguments, the first here, the others in threads."""
+    first, *others = arguments
+    pending = [_pool().submit(task, *each) for each in others]
+    return [task(*first), *(each.result() for each in pending)]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads that stay: to start one takes longer than many a kernel."""
+    return ThreadPoolExecutor(max(1, thread_count() - 1), "spcc-kernel")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but not its threads
 
 
 # Numba widens int32 arithmetic to 64 bits, which halves the lanes and has no SIMD multiply; these

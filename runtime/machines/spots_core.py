@@ -3,6 +3,7 @@
 No memories, no interpreter: `spots` decodes bytes for them and stores what they return.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -62,13 +63,19 @@ def _stream(
     low, high = geo.input_rows(oy0, rows)
     assert band.shape == (gemm.Ct, high - low, geo.W)
     assert band.dtype == np.int16
-    share = Share.split(rows, units)
-    uses = find_uses(geo, oy0, share, spec.NC)
+    share, uses = _share_out(geo, oy0, rows, units, spec.NC)
     check_reserve(spec, geo, gemm, share, uses)
     planes = np.zeros((gemm.Ct, (high - low) * geo.W + 1), dtype=np.int16)
     planes[:, :-1] = band.reshape(gemm.Ct, -1)
     window = np.array([*geo[:8], geo.W, geo.OW, oy0, low, high], dtype=np.int64)
     return _Stream(share, uses, run_im2col(spec, geo, gemm, share, uses), planes, window)
+
+
+@lru_cache(1024)
+def _share_out(geo: Geometry, oy0: int, rows: int, units: int, NC: int) -> tuple[Share, Uses]:
+    """Output rows on units, and what they use of the map; tiles of a layer share it."""
+    share = Share.split(rows, units)
+    return share, find_uses(geo, oy0, share, NC)
 
 
 def run_conv(
