@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr
 from xdsl.ir import Attribute
-from xdsl.parser import Parser
 from xdsl.passes import ModulePass, PassPipeline
-from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, VerifyException
 
 from ..isa.base import BaseSpec
 from ..isa.errors import PassError, UnsupportedError
-from ..isa.files import replacing
 from ..isa.program import Program
 from .backend.emit import emit
 from .context import CALIBRATION_KEY, CompilerContext, attach_target, main_of, target_of
@@ -29,17 +24,15 @@ from .dialects import all_dialects
 from .dialects.program import from_attribute, to_attribute
 from .dialects.sparse_tensor import HostCallOp, WeightOp
 from .dialects.target import make_dialect
+from .dumps import Dump
 from .passes import all_passes
 from .targets.base import TargetCompiler
-from .weights import WEIGHTS_ATTRIBUTE, WeightStore, load_for_module
+from .weights import WeightStore
 
 Array = npt.NDArray[Any]
-Dump = Callable[[int, str, ModuleOp, WeightStore], None]
-"""Called with (stage number, pass name, module, store) after the import and after every pass."""
-
 CONVERSION = "convert-onnx-to-sparse-tensor"
 PIPELINE_KEY, STAGE_KEY, INFO_KEY = "spcc.pipeline", "spcc.stage", "spcc.info"
-"""Module attributes: all passes, how many ran, and the program's info; what a resumed dump continues from."""
+"""Module attributes: all passes, how many ran, and the program's info; a dump resumes from them."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +96,12 @@ def attach_calibration(
     module.attributes[CALIBRATION_KEY] = to_attribute(keys)
 
 
-class StopCompilation(Exception):
+class StopCompilation(Exception):  # noqa: N818 - control flow: what was asked for, no error
     """The stage that was asked for is reached; `text` is its IR."""
 
     def __init__(self, text: str) -> None:
         super().__init__("stopped as asked")
         self.text = text
-
-
-def print_ir(number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
-    """Print a stage on stderr, as MLIR's --mlir-print-ir-after-all does."""
-    del number, store
-    print(f"// -----// IR Dump After {name} //----- //\n{module!s}", file=sys.stderr)
 
 
 @dataclass
@@ -237,8 +224,6 @@ def parse_pipeline(text: str, target: TargetCompiler) -> PassPipeline:
     Raises:
         PassError: An unknown pass or option.
     """
-    from xdsl.utils.arg_spec import ArgSpecParseError
-
     try:
         return PassPipeline.parse_spec(all_passes(target.passes), text)
     except (ValueError, TypeError, ArgSpecParseError) as error:
@@ -259,12 +244,13 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
             case IntegerAttr():
                 pass  # most attributes are
             case ArrayAttr():
-                for item in cast("ArrayAttr[Attribute]", attribute):
+                for item in attribute:
                     visit(item)
             case _:
                 data = getattr(attribute, "data", None)
-                for item in data.values() if isinstance(data, Mapping) else ():
-                    visit(item)
+                if isinstance(data, Mapping):
+                    for item in cast("Mapping[str, Attribute]", data).values():
+                        visit(item)
                 key = getattr(attribute, "key", None)
                 if isinstance(key, StringAttr):
                     visit(key)
@@ -293,60 +279,3 @@ def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
             array = store[op.key.data]
             pruned[op.source.data] = array.T if op.transposed is not None else array
     return pruned
-
-
-@dataclass
-class DumpFolder:
-    """Writes one `.mlir` per pass and, at the end, one weights.npz for all of them (arrays never change)."""
-
-    folder: Path
-    store: WeightStore | None = None
-
-    def __call__(self, number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
-        """Write a stage."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.store = store
-        module.attributes[WEIGHTS_ATTRIBUTE] = StringAttr("weights.npz")
-        with replacing(self.folder / f"{number:02d}-{name}.mlir") as temporary:
-            temporary.write_text(str(module) + "\n", encoding="utf-8")
-
-    def close(self) -> None:
-        """Write the weights that the stages name."""
-        if self.store is not None:
-            self.store.save(self.folder / "weights.npz")
-
-
-def read_module(path: Path, ctx: CompilerContext) -> ModuleOp:
-    """Read an IR file and the weights it names into a context.
-
-    Raises:
-        PassError: The text does not parse or verify.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PassError(f"cannot be read: {error.strerror}", str(path)) from error
-    except UnicodeDecodeError as error:
-        raise PassError("is not a text file", str(path)) from error
-    try:
-        module = Parser(ctx, text, name=str(path)).parse_module()
-        module.verify()
-    except (ParseError, VerifyException, DiagnosticException) as error:
-        raise PassError(f"does not parse: {error}", str(path)) from error
-    ctx.store = load_for_module(module, path)
-    return module
-
-
-def seeded_feeds(shapes: Mapping[str, tuple[tuple[int, ...], str]], seed: int) -> dict[str, Array]:
-    """Seeded inputs by (shape, dtype): normal values for floats, small integers otherwise."""
-    rng = np.random.default_rng(seed)
-    feeds: dict[str, Array] = {}
-    for name, (shape, dtype) in shapes.items():
-        kind = np.dtype(dtype)
-        if kind.kind == "f":
-            feeds[name] = rng.standard_normal(shape).astype(kind)
-        elif kind.kind == "b":
-            feeds[name] = rng.integers(0, 2, shape).astype(kind)
-        else:
-            feeds[name] = rng.integers(0, 8, shape).astype(kind)
-    return feeds

@@ -19,15 +19,12 @@ from ..compiler.dialects.onnx_values import Tensor, dtype_name
 from ..compiler.driver import (
     Compilation,
     Compiled,
-    Dump,
-    DumpFolder,
     Prune,
     attach_calibration,
     new_context,
     pipeline_text,
-    print_ir,
-    read_module,
 )
+from ..compiler.dumps import Dump, DumpFolder, print_ir, read_module
 from ..compiler.frontend.onnx import import_model
 from ..compiler.targets.base import TargetCompiler
 from ..isa.base import BaseSpec
