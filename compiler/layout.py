@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, TensorType
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
 from ..isa.program import TensorInfo
 from .dialects.encoding import encoding_of
@@ -78,9 +78,8 @@ def view_of(value: SSAValue) -> View:
         assert isinstance(func, FuncOp)
         views, index = func.attributes[DRAM], value.index
     else:
-        owner = value.owner
-        assert isinstance(owner, Operation)
-        views, index = owner.attributes[DRAM], list(owner.results).index(value)  # type: ignore[arg-type]
+        assert isinstance(value, OpResult)
+        views, index = value.op.attributes[DRAM], value.index
     plain = from_attribute(cast("ArrayAttr[DictionaryAttr]", views).data[index])
     return View(plain["offset"], tuple(plain["strides"]))
 

@@ -251,5 +251,9 @@ def _largest_sums(
 def _largest_sum(op: Conv2dOp | MatmulOp, x: Array, weights: Array) -> int:
     if isinstance(op, MatmulOp):
         return largest_matmul_sum(x, weights)
-    strides, pads, dilations = map(numbers, (op.strides, op.pads, op.dilations))
-    return largest_conv_sum(x, weights, op.groups.value.data, strides, pads, dilations)  # type: ignore[arg-type]
+    sh, sw = numbers(op.strides)
+    top, left, bottom, right = numbers(op.pads)
+    dh, dw = numbers(op.dilations)
+    return largest_conv_sum(
+        x, weights, op.groups.value.data, (sh, sw), (top, left, bottom, right), (dh, dw)
+    )
