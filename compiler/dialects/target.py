@@ -60,12 +60,15 @@ class InstructionOp(IRDLOperation):
             name: cast(IntegerAttr, self.properties[name]).value.data
             for name in self.INSTRUCTION.fields
         }
-        return self.INSTRUCTION(**values, **self.semaphores())
+        semaphores = self.semaphores()
+        return self.INSTRUCTION(
+            wait=semaphores.get("wait", ()), signal=semaphores.get("signal", ()), **values
+        )
 
     def semaphores(self) -> dict[str, tuple[int, ...]]:
         """The semaphores to wait on and to signal."""
         return {
-            keyword: tuple(cast(DenseArrayBase, self.properties[keyword]).get_values())
+            keyword: cast("DenseArrayBase[IntegerType]", self.properties[keyword]).get_values()
             for keyword in _KEYWORDS
             if keyword in self.properties
         }
