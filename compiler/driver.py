@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
@@ -27,6 +29,7 @@ from .dialects.target import make_dialect
 from .dumps import Dump
 from .passes import all_passes
 from .targets.base import TargetCompiler
+from .untrusted import blaming
 from .weights import WeightStore
 
 Array = npt.NDArray[Any]
@@ -116,6 +119,7 @@ class Compilation:
         fail_on_host: Refuse host calls.
         keep_pruned: Remember the pruned weights for the reference.
         stop_after: A stage after which StopCompilation is raised.
+        origin: The file that the module was read from; what passes stumble over is its fault.
     """
 
     ctx: CompilerContext
@@ -125,6 +129,7 @@ class Compilation:
     fail_on_host: bool = False
     keep_pruned: bool = True
     stop_after: str | None = None
+    origin: Path | None = None
     result: dict[str, Any] = field(default_factory=dict[str, Any])
     seconds: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -147,24 +152,41 @@ class Compilation:
             PassError: A pass left invalid IR, or the module does not say what to run.
             UnsupportedError: With `fail_on_host`, something is left to the host.
         """
-        attributes = self.module.attributes
-        text, stage = attributes.get(PIPELINE_KEY), attributes.get(STAGE_KEY)
-        if not isinstance(text, StringAttr) or stage is None:
-            raise PassError(
-                f"the module does not say which passes are left ({PIPELINE_KEY}, {STAGE_KEY})",
-                "module",
-                "resume from a file that --dump-ir wrote",
-            )
-        target, _ = target_of(self.ctx, self.module)
-        passes = parse_pipeline(text.data, target).passes
-        done = cast(Any, stage).value.data
+        passes, done = self._plan()
         for number, step in enumerate(passes[done:], start=done + 1):
             self._apply(number, step)
         return self._emit()
 
+    def _plan(self) -> tuple[tuple[ModulePass, ...], int]:
+        """All passes, and how many of them ran."""
+        attributes = self.module.attributes
+        text, stage = attributes.get(PIPELINE_KEY), attributes.get(STAGE_KEY)
+        if not isinstance(text, StringAttr) or not isinstance(stage, IntegerAttr):
+            raise PassError(
+                f"the module does not say which passes are left ({PIPELINE_KEY}, {STAGE_KEY})",
+                str(self.origin or "module"),
+                "resume from a file that --dump-ir wrote",
+            )
+        with self._blaming("module"):
+            target, _ = target_of(self.ctx, self.module)
+        passes = tuple(parse_pipeline(text.data, target).passes)
+        done = stage.value.data
+        if not 0 <= done <= len(passes):
+            raise PassError(
+                f"{STAGE_KEY} = {done}, but there are {len(passes)} passes",
+                str(self.origin or "module"),
+                "resume from a file that --dump-ir wrote",
+            )
+        return passes, done
+
+    def _blaming(self, what: str) -> AbstractContextManager[None]:
+        """What goes wrong with IR from a file is an error of the input."""
+        return blaming(f"{self.origin}: {what}") if self.origin else nullcontext()
+
     def _apply(self, number: int, step: ModulePass) -> None:
         started = perf_counter()
-        step.apply(self.ctx, self.module)
+        with self._blaming(step.name):
+            step.apply(self.ctx, self.module)
         try:
             self.module.verify()
         except (VerifyException, DiagnosticException) as error:
@@ -197,14 +219,16 @@ class Compilation:
 
     def _emit(self) -> Compiled:
         started = perf_counter()
-        target, spec = target_of(self.ctx, self.module)
-        info = from_attribute(self.module.attributes[INFO_KEY])
-        config = cast("dict[str, Any]", msgspec.to_builtins(spec))
-        program = emit(self.module, self.ctx.store, target.isa, config, info)
+        with self._blaming("emit"):
+            target, spec = target_of(self.ctx, self.module)
+            info = from_attribute(self.module.attributes[INFO_KEY])
+            config = cast("dict[str, Any]", msgspec.to_builtins(spec))
+            program = emit(self.module, self.ctx.store, target.isa, config, info)
+            if self.origin:  # tables that the compiler did not make are read as if from a file
+                program = Program.from_bytes(program.to_bytes(), target.isa, str(self.origin))
+            calibration = self._calibration(program)
         self.seconds["emit"] = perf_counter() - started
-        return Compiled(
-            program, self.seconds, calibration=self._calibration(program), **self.result
-        )
+        return Compiled(program, self.seconds, calibration=calibration, **self.result)
 
     def _calibration(self, program: Program) -> dict[str, Array]:
         """The first calibration run's inputs, as far as the store still has them."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.parser import Parser
-from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
-from ..isa.errors import PassError
 from ..isa.files import replacing
 from .context import CompilerContext
+from .untrusted import blaming, check_values, read_text
 from .weights import WEIGHTS_ATTRIBUTE, WeightStore, load_for_module
 
 Dump = Callable[[int, str, ModuleOp, WeightStore], None]
 """Called with (stage number, pass name, module, store) after the import and after every pass."""
+_START = b"builtin.module"
 
 
 def print_ir(number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
@@ -30,7 +30,8 @@ def print_ir(number: int, name: str, module: ModuleOp, store: WeightStore) -> No
 class DumpFolder:
     """Writes one `.mlir` per pass and, at the end, one weights.npz for all of them.
 
-    One is enough, as arrays never change.
+    One is enough, as arrays never change. The folder holds one compilation: stages of an earlier
+    one, whose weights are replaced, are removed.
     """
 
     folder: Path
@@ -39,33 +40,45 @@ class DumpFolder:
     def __call__(self, number: int, name: str, module: ModuleOp, store: WeightStore) -> None:
         """Write a stage."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if number == 0:
+            self._remove_stages()
         self.store = store
         module.attributes[WEIGHTS_ATTRIBUTE] = StringAttr("weights.npz")
         with replacing(self.folder / f"{number:02d}-{name}.mlir") as temporary:
             temporary.write_text(str(module) + "\n", encoding="utf-8")
 
     def close(self) -> None:
-        """Write the weights that the stages name."""
-        if self.store is not None:
-            self.store.save(self.folder / "weights.npz")
+        """Write the weights that the stages name.
+
+        Raises:
+            OSError: The disk is full, or the folder not writable; names the file.
+        """
+        if self.store is None:
+            return
+        path = self.folder / "weights.npz"
+        try:
+            self.store.save(path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+
+    def _remove_stages(self) -> None:
+        for path in self.folder.glob("[0-9][0-9]-*.mlir"):
+            with path.open("rb") as file:
+                is_ours = file.read(len(_START)) == _START
+            if is_ours:
+                path.unlink()
 
 
 def read_module(path: Path, ctx: CompilerContext) -> ModuleOp:
     """Read an IR file and the weights it names into a context.
 
     Raises:
-        PassError: The text does not parse or verify.
+        PassError: The text does not parse or verify, or its weights are missing.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PassError(f"cannot be read: {error.strerror}", str(path)) from error
-    except UnicodeDecodeError as error:
-        raise PassError("is not a text file", str(path)) from error
-    try:
+    text = read_text(path)
+    with blaming(str(path)):
         module = Parser(ctx, text, name=str(path)).parse_module()
         module.verify()
-    except (ParseError, VerifyException, DiagnosticException) as error:
-        raise PassError(f"does not parse: {error}", str(path)) from error
-    ctx.store = load_for_module(module, path)
+        ctx.store = load_for_module(module, path)
+        check_values(module, ctx.store, str(path))
     return module

@@ -148,7 +148,6 @@ def resume(
     *,
     dump: Path | None = None,
     print_ir: bool = False,
-    fail_on_host: bool = False,
     stop_after: str | None = None,
 ) -> Compiled:
     """Compile on from an IR dump; the options mean what they mean in a Request.
@@ -160,7 +159,12 @@ def resume(
     module = read_module(path, ctx)
     with _observers(dump, print_ir) as observers:
         compilation = Compilation(
-            ctx, module, observers, dump is not None, fail_on_host, stop_after=stop_after
+            ctx,
+            module,
+            observers,
+            keep_weights=dump is not None,
+            stop_after=stop_after,
+            origin=path,
         )
         return compilation.run()
 

@@ -16,6 +16,7 @@ _IN_DUMP = {
     "calibration": "--calibration",
     "shape": "--shape",
     "batch": "--batch",
+    "fail_on_host": "--fail-on-host",
 }
 _MODEL_SUFFIXES = (".onnx", ".mlir", ".spx")
 
@@ -42,6 +43,9 @@ def check_options(args: Namespace) -> None:
         )
     if args.resume_from:
         _refuse(args, _IN_DUMP, "has no effect: the dump already says it")
+        if args.model is None and args.check_layers:
+            hint = "name the model beside --resume-from"
+            raise UsageError("needs the model that was dumped", "--check-layers", hint)
     refuse_overwriting([args.output], inputs_of(args))
 
 

@@ -21,7 +21,7 @@ def placing(path: Path) -> Generator[Path]:
         try:
             yield path
         except OSError as error:
-            if error.filename is not None:
+            if error.filename is not None and error.filename2 is None:  # no failed rename
                 raise
             raise OSError(error.errno, error.strerror, str(path)) from error
 

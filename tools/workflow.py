@@ -117,9 +117,17 @@ class Workflow:
             args.resume_from,
             dump=self.dump_folder,
             print_ir=args.mlir_print_ir_after_all,
-            fail_on_host=args.fail_on_host,
             stop_after=stop_after,
         )
+        known = compiled.program.info.get("model_sha256")
+        if self.model is not None and known not in (None, self.model.sha256):
+            hint = f"it is of '{compiled.program.info.get('model', '')}'; name that one, or none"
+            raise UsageError(f"the dump is of another model than '{self.name}'", "MODEL", hint)
+        if compiled.program.info.get("prune") and not compiled.pruned and not args.no_check:
+            args.no_check = True
+            compiled.warnings.append(
+                "not checked: this dump no longer has the pruned weights that the reference needs"
+            )
         name = compiled.program.target
         if args.target not in (None, name):
             raise UsageError(f"the dump is for {name}", f"--target {args.target}", "leave it out")
