@@ -33,6 +33,7 @@ from ..layout import (
     element_bytes,
     is_row_major,
 )
+from ..requirements import require
 from ..weights import WeightStore
 from .pack_weights import PACKED
 
@@ -63,7 +64,8 @@ def _place_constants(main: FuncOp, store: WeightStore) -> int:
     offset, placed = 0, set[WeightOp]()
     for op in main.body.block.ops:
         if isinstance(op, Conv2dOp | MatmulOp):
-            image = op.attributes[PACKED]
+            image = op.attributes.get(PACKED)
+            require(image is not None, "weights are not packed", op.label, "pack-weights")
             assert isinstance(image, StringAttr)
             op.attributes[PACKED_DRAM] = IntegerAttr(offset, i64)
             offset = _align(offset + store[image.data].nbytes)

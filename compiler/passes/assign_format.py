@@ -12,6 +12,7 @@ from xdsl.rewriter import Rewriter
 from ..context import main_of, target_of
 from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
+from ..requirements import require
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class AssignFormatPass(ModulePass):
         for layer in main_of(op).body.block.ops:
             if isinstance(layer, Conv2dOp | MatmulOp):
                 encoding = encoding_of(layer.weight)
-                assert encoding is not None, "quantize runs first"
+                require(encoding is not None, "weights are not quantised", layer.label, "quantize")
+                assert encoding is not None
                 packed = target.weight_encoding(
                     spec, encoding.frac.value.data, encoding.bits.value.data
                 )

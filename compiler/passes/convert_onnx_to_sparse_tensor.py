@@ -12,6 +12,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
+from ...isa.errors import PassError
 from ..context import context_of, main_of, target_of
 from ..dialects.onnx import (
     DOMAINS_ATTRIBUTE,
@@ -43,6 +44,8 @@ class ConvertOnnxToSparseTensorPass(ModulePass):
         """Replace the function by its converted form."""
         target, _ = target_of(ctx, op)
         main = main_of(op)
+        if OPSET_ATTRIBUTE not in op.attributes:
+            raise PassError(f"the module has no {OPSET_ATTRIBUTE}", "module")
         versions = {"": from_attribute(op.attributes[OPSET_ATTRIBUTE])}
         if (others := op.attributes.get(DOMAINS_ATTRIBUTE)) is not None:
             versions |= from_attribute(others)

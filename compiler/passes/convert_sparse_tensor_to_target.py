@@ -32,6 +32,7 @@ from ..dialects.sparse_tensor import (
     shape_of,
 )
 from ..layout import DRAM, IMAGE, tensor_info_of
+from ..requirements import require
 from ..targets.base import TargetCompiler
 from .allocate import PACKED_DRAM
 from .pack_weights import PACKED
@@ -76,6 +77,8 @@ class _Lowering:
 
     def frame(self, module: ModuleOp, main: FuncOp) -> None:
         """The sizes of the image, its constants, and the network's inputs and outputs."""
+        has_places = IMAGE in module.attributes
+        require(has_places, f"tensors have no place ({IMAGE})", "module", "allocate")
         sizes = from_attribute(module.attributes[IMAGE])
         self.frame_ops.append(
             program.ImageOp(properties={k: IntegerAttr(v, i64) for k, v in sizes.items()})

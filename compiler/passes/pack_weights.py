@@ -10,6 +10,7 @@ from xdsl.passes import ModulePass
 
 from ..context import context_of, main_of, target_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
+from ..requirements import require
 
 PACKED, OFFSETS, SIZE = "packed", "tile_offsets", "packed_bytes"
 
@@ -26,6 +27,7 @@ class PackWeightsPass(ModulePass):
         store = context_of(ctx).store
         for layer in main_of(op).body.block.ops:
             if isinstance(layer, Conv2dOp | MatmulOp):
+                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
                 assert isinstance(layer.weight.owner, WeightOp)
                 key = layer.weight.owner.key.data
                 packed = target.pack(spec, layer, store[key])

@@ -27,19 +27,22 @@ from ..analysis.fixed_point import (
 )
 from ..context import CALIBRATION_KEY, context_of, main_of, target_of
 from ..dialects.encoding import EncodingAttr, encoding_of
-from ..dialects.onnx import INPUTS_ATTRIBUTE, names_of
+from ..dialects.onnx import INPUTS_ATTRIBUTE, InitializerOp, NodeOp, names_of
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
+    AffineOp,
     ConcatOp,
     Conv2dOp,
     ElementwiseOp,
     MatmulOp,
     PoolOp,
+    RequantizeOp,
     ReshapeOp,
     WeightOp,
     numbers,
     shape_of,
 )
+from ..requirements import require
 from ..signature import update_signature
 from ..weight_update import WeightUpdate
 from ..weights import WeightStore
@@ -60,6 +63,8 @@ class QuantizePass(ModulePass):
         """Measure ranges, choose scales, then measure sums to choose the product shifts."""
         target, spec = target_of(ctx, op)
         main, store = main_of(op), context_of(ctx).store
+        for layer in main.body.block.ops:
+            _check_ready(layer)
         runs = _calibration_runs(op, main, store)
         classes = _Classes.of(main)
         ranges = _ranges(main, store, runs)
@@ -77,6 +82,20 @@ class QuantizePass(ModulePass):
         for value, encoding in encodings.items():
             Rewriter.replace_value_with_new_type(value, TensorType(i16, shape_of(value), encoding))
         update_signature(main)
+
+
+def _check_ready(op: Operation) -> None:
+    match op:
+        case NodeOp() | InitializerOp():
+            require(False, f"{op.name} is left", "module", "convert-onnx-to-sparse-tensor")
+        case AffineOp():
+            require(False, f"{op.name} is left", op.label, "lower-affine")
+        case RequantizeOp():
+            require(False, f"{op.name} is left", op.label, "fuse-epilogue")
+        case Conv2dOp() | MatmulOp() if op.product_shift is not None:
+            raise PassError("it is quantised already", op.label)
+        case _:
+            pass
 
 
 def _frac(encodings: dict[SSAValue, EncodingAttr], value: SSAValue) -> int:

@@ -10,8 +10,10 @@ from xdsl.passes import ModulePass
 
 from ...isa.errors import SpccError, UnsupportedError
 from ..context import context_of, main_of, target_of
+from ..dialects.encoding import encoding_of
 from ..dialects.program import to_attribute
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp, WeightOp
+from ..requirements import require
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class TilePass(ModulePass):
                 continue
             weights = None
             if not isinstance(layer, PoolOp):
+                is_fixed = encoding_of(layer.weight) is not None
+                require(is_fixed, "weights are not quantised", layer.label, "quantize")
                 assert isinstance(layer.weight.owner, WeightOp)
                 weights = store[layer.weight.owner.key.data]
             try:
