@@ -113,48 +113,6 @@ def size_bytes(weights: Weights, G: int) -> int:
     return tile_bytes(weights.shape[1], columns, np.count_nonzero(blocks, axis=1), G)
 
 
-class TileSizer:
-    """The lengths of many tiles cut out of one layer, from its map of non-zero blocks.
-
-    Args:
-        blocks: [nb, C*taps] bool, as `block_map` gives it.
-        taps: Columns per channel, R*S.
-        G: Block height.
-    """
-
-    def __init__(self, blocks: Blocks, taps: int, G: int) -> None:
-        self._taps, self._G = taps, G
-        self._by_tap = blocks.reshape(blocks.shape[0], -1, taps)
-        self._blocks = _running(np.count_nonzero(self._by_tap, axis=2))
-        self._columns: dict[tuple[int, int], Counts] = {}
-
-    def sizes(
-        self, block_rows: tuple[int, int], starts: npt.ArrayLike, stops: npt.ArrayLike
-    ) -> Counts:
-        """Bytes of the tiles of one filter range, for each channel range starts[i]..stops[i]-1.
-
-        Args:
-            block_rows: First block row, and one past the last.
-            starts: [cuts], first channels.
-            stops: [cuts], one past the last channels.
-        """
-        low, high = np.asarray(starts, np.int64), np.asarray(stops, np.int64)
-        first, last = block_rows
-        columns = self._nonzero_columns(block_rows)
-        nzc = columns[high] - columns[low]
-        counts = self._blocks[first:last, high] - self._blocks[first:last, low]
-        m1 = -(-(high - low) * self._taps // 64)
-        m2 = (last - first) * -(-nzc // 64)
-        return WORD_BYTES * (m1 + m2 + (-(-counts * self._G // 4)).sum(axis=0))
-
-    def _nonzero_columns(self, block_rows: tuple[int, int]) -> Counts:
-        """Running count over channels of the columns that are non-zero in a filter range."""
-        if block_rows not in self._columns:
-            any_block = self._by_tap[block_rows[0] : block_rows[1]].any(axis=0)
-            self._columns[block_rows] = _running(np.count_nonzero(any_block, axis=1))
-        return self._columns[block_rows]
-
-
 def _running(counts: npt.NDArray[np.integer]) -> Counts:
     """Sums of everything before each position of the last axis, one longer than it."""
     out = np.zeros((*counts.shape[:-1], counts.shape[-1] + 1), dtype=np.int64)

@@ -5,11 +5,10 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spcc.isa.errors import EncodingError
 from spcc.isa.formats.spots_tile import (
-    TileSizer,
     block_map,
     decode,
     decode_from,
@@ -164,26 +163,6 @@ def test_decode_from_reads_each_part_once():
 
 def image_tail():
     return np.full(40, 255, np.uint8)
-
-
-@given(sparse_weights(), st.sampled_from([1, 2, 3]), st.data())
-@settings(max_examples=50)
-def test_sizer_gives_the_length_of_every_cut(case, taps, data):
-    weights, G = case
-    channels = max(1, weights.shape[1] // taps)
-    weights = np.resize(weights, (weights.shape[0], channels * taps))
-    sizer = TileSizer(block_map(weights, G), taps, G)
-    nb = -(-weights.shape[0] // G)
-    first = data.draw(st.integers(0, nb - 1))
-    last = data.draw(st.integers(first + 1, nb))
-    starts, stops = np.array(
-        [(a, b) for a in range(channels) for b in range(a + 1, channels + 1)]
-    ).T
-    expected = [
-        size_bytes(np.ascontiguousarray(weights[first * G : last * G, a * taps : b * taps]), G)
-        for a, b in zip(starts[:200], stops[:200], strict=True)
-    ]
-    assert sizer.sizes((first, last), starts[:200], stops[:200]).tolist() == expected
 
 
 def test_metadata_of_figure_10_stays_under_a_megabyte():
