@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
 
 import numpy as np
 from xdsl.context import Context
@@ -12,6 +14,7 @@ from xdsl.passes import ModulePass
 from ...isa.errors import PassError
 from ..analysis import pruning
 from ..context import context_of, main_of
+from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
 from ..weight_update import WeightUpdate
 
@@ -42,10 +45,19 @@ class PruneWeightsPass(ModulePass):
                 self.name,
                 f"the schemes are {', '.join(SCHEMES)}",
             )
-        if self.amount < 0 or (self.scheme != "threshold" and self.amount > 1):
-            raise PassError(f"amount = {self.amount} is outside 0..1", f"{self.name} {self.scheme}")
+        where = f"{self.name} {self.scheme}"
+        if not (isfinite(self.amount) and self.amount >= 0):
+            raise PassError(f"amount = {self.amount} is not a number of at least 0", where)
+        if self.scheme != "threshold" and self.amount > 1:
+            raise PassError(f"amount = {self.amount} is outside 0..1", where)
         if self.block < 1:
             raise PassError(f"block = {self.block} is not at least 1", self.name)
+
+    def __str__(self) -> str:
+        amount = format(Decimal(str(self.amount)), "f")  # the syntax has no exponents
+        if isinstance(self.amount, float) and "." not in amount:
+            amount += ".0"
+        return f"{self.name}{{scheme={self.scheme} amount={amount} block={self.block}}}"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Prune each weight once, also where two layers share it."""
@@ -58,20 +70,22 @@ class PruneWeightsPass(ModulePass):
             weight = layer.weight.owner
             if isinstance(weight, WeightOp) and weight not in done:
                 done.add(weight)
-                update.replace(weight, "pruned", self.pruned(store[weight.key.data]))
+                encoding = encoding_of(weight.result)
+                frac = 0 if encoding is None else encoding.frac.value.data
+                update.replace(weight, "pruned", self.pruned(store[weight.key.data], frac))
 
-    def pruned(self, weights: np.ndarray) -> np.ndarray:
-        """Weights [K, ...] with zeros where the scheme wants them."""
-        keep = self.keep(weights.reshape(weights.shape[0], -1))
+    def pruned(self, weights: np.ndarray, frac: int) -> np.ndarray:
+        """Weights [K, ...], in steps of 2^-frac, with zeros where the scheme wants them."""
+        keep = self.keep(weights.reshape(weights.shape[0], -1), frac)
         return np.multiply(weights, keep.reshape(weights.shape), dtype=weights.dtype)
 
-    def keep(self, matrix: np.ndarray) -> pruning.Mask:
-        """The keep mask of a weight matrix [K, Kred]."""
+    def keep(self, matrix: np.ndarray, frac: int = 0) -> pruning.Mask:
+        """The keep mask of a weight matrix [K, Kred] in steps of 2^-frac."""
         match self.scheme:
             case "magnitude":
                 return pruning.magnitude(matrix, self.amount)
             case "threshold":
-                return pruning.threshold(matrix, self.amount)
+                return pruning.threshold(matrix, self.amount * 2.0**frac)
             case "shape":
                 return pruning.shape(matrix, self.amount)
             case _:
