@@ -149,8 +149,32 @@ class Pgeo(Instruction):
     bias = Field(39, 39, "1: add a 32-bit bias per channel from bbuf")
 
 
+class Psrc(Instruction):
+    """Set how the PPU's sources lie: channel after channel, or position after position.
+
+    With pitch > 0, a position's channels lie side by side, `pitch` words before those of the next
+    position. The pitch is 0 at start and keeps its value until set again.
+    """
+
+    opcode = 0x08
+    unit = "ppu"
+    is_config = True
+    pitch = Field(21, 0, "from one position to the next; 0: channel after channel", unit="words")
+
+
+def source_region(
+    memory: str | int, width: int, ppu: Mapping[str, int], registers: Mapping[Any, Instruction]
+) -> Region:
+    """The words of `width` bytes that a `ppu` instruction reads as its sources."""
+    first, chans, count = width * ppu["src"], ppu["chans"], ppu["len"]
+    pitch = registers[Psrc].values()["pitch"] if Psrc in registers else 0
+    if not pitch:
+        return Region(memory, first, width * chans * count)
+    return Region(memory, first, width * chans, ((count, width * pitch),))
+
+
 class Ppu(Instruction):
-    """Finish `chans` x `len` values, channel by channel, into pbuf (16 bit); see `pgeo`."""
+    """Finish `chans` x `len` values into pbuf (16 bit), channel by channel; see `pgeo`, `psrc`."""
 
     opcode = 0x05
     unit = "ppu"
@@ -166,8 +190,8 @@ class Ppu(Instruction):
         count = self.chans * self.len
         out = Region("pbuf", 2 * self.dst, 2 * count)
         staged = bool(geo.values()["staged"])
-        width = 2 if staged else ACCUMULATOR_BYTES
-        reads = [Region("pbuf" if staged else ACCUMULATORS, width * self.src, width * count)]
+        memory, width = ("pbuf", 2) if staged else (ACCUMULATORS, ACCUMULATOR_BYTES)
+        reads = [source_region(memory, width, self.values(), registers)]
         if geo.values()["residual"]:
             reads.append(out)
         if geo.values()["bias"]:
@@ -190,4 +214,13 @@ class Halt(Instruction):
     unit = "host"
 
 
-BASE_INSTRUCTIONS: tuple[type[Instruction], ...] = (Dim, Ld, St, Pgeo, Ppu, Host, Halt)
+BASE_INSTRUCTIONS: tuple[type[Instruction], ...] = (
+    Dim,
+    Ld,
+    St,
+    Pgeo,
+    Ppu,
+    Host,
+    Halt,
+    Psrc,
+)

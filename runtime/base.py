@@ -17,6 +17,7 @@ from ..isa.base import (
     Pgeo,
     Ppu,
     St,
+    source_region,
     transfer_dims,
 )
 from ..isa.encoding import Instruction, Region
@@ -179,17 +180,17 @@ def _ppu_cost(state: State, inst: Instruction) -> Cost:
     if not count:
         raise TrapError(f"chans={shape[0]} len={shape[1]} asks for no values")
     staging = state.memories["pbuf"]
-    if settings["staged"]:
-        raw = staging.read(2 * fields["src"], 2 * count).view("<i2")
-    else:
-        first = ACCUMULATOR_BYTES * fields["src"]
-        raw = state.memory(ACCUMULATORS).read(first, ACCUMULATOR_BYTES * count).view("<i4")
+    sources = staging if settings["staged"] else state.memory(ACCUMULATORS)
+    width = 2 if settings["staged"] else ACCUMULATOR_BYTES
+    region = source_region(sources.name, width, fields, state.registers)
+    raw = sources.gather(region).view(f"<i{width}")
+    raw = raw.reshape(shape[::-1]).T if region.dims else raw.reshape(shape)
     bias = residual = None
     if settings["bias"]:
         bias = state.memories["bbuf"].read(4 * fields["bias"], 4 * shape[0]).view("<i4")
     if settings["residual"]:
         residual = staging.read(2 * fields["dst"], 2 * count).view("<i2").reshape(shape)
-    result = finish(raw.reshape(shape), geo, bias, residual)
+    result = finish(raw, geo, bias, residual)
     state.scratch["ppu"] = result.values
     counters = {"ppu_ops": count, "ppu_saturated": result.saturated_count}
     return Cost(ppu_cycles(state.spec, count), counters)

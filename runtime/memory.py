@@ -73,6 +73,18 @@ class Memory:
             self.log.read(Region(self.name, addr, nbytes))
         return self._view[addr : addr + nbytes]
 
+    def gather(self, region: Region) -> Bytes:
+        """The region's bytes in transfer order; a read-only view if it is a single run.
+
+        Raises:
+            TrapError: The bytes are not all inside the memory.
+        """
+        region = merge_runs(region._replace(memory=self.name))
+        self._check("read", region.base, region.end - region.base)
+        if region.size_bytes:
+            self.log.read(region)
+        return _runs(self._view, region)
+
     def write(self, addr: int, data: npt.NDArray[np.generic]) -> None:
         """Store an array's bytes (C order) from `addr` on.
 

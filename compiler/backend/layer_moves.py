@@ -126,7 +126,15 @@ class LayerMoves:
         return self._next(self.sums, 4 * chans * rows * self.window.OW) // 4
 
     def finish(
-        self, source: int, image: int, filters: tuple[int, int], oy0: int, rows: int, bias: int = 0
+        self,
+        source: int,
+        image: int,
+        filters: tuple[int, int],
+        oy0: int,
+        rows: int,
+        bias: int = 0,
+        *,
+        pitch: int = 0,
     ) -> None:
         """Finish a block of sums [filter][row][column] and store it.
 
@@ -137,6 +145,7 @@ class LayerMoves:
             oy0: First output row.
             rows: Output rows.
             bias: First bbuf word.
+            pitch: Words from one position to the next, if the sums are [row][column][filter].
         """
         (first, last), OW = filters, self.window.OW
         residual = residual_of(self.op)
@@ -150,6 +159,7 @@ class LayerMoves:
             rows * OW,
             block(self.op.result),
             source=source,
+            pitch=pitch,
             bias=bias,
             residual=None if residual is None else block(residual),
         )

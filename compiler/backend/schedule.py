@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...isa.base import BaseSpec, Dim, Ld, Pgeo, Ppu, St
+from ...isa.base import BaseSpec, Dim, Ld, Pgeo, Ppu, Psrc, St
 from ...isa.encoding import Instruction, InstructionSet
 from ...isa.errors import PassError
 from ..dialects.target import InstructionOp, instruction_ops
@@ -149,6 +149,7 @@ class Schedule:
         output: Plane,
         *,
         source: int = 0,
+        pitch: int = 0,
         bias: int = 0,
         residual: Plane | None = None,
         staged: Plane | None = None,
@@ -161,6 +162,8 @@ class Schedule:
             length: Values per channel.
             output: Where the results go.
             source: First accumulator word.
+            pitch: Words from one position's sums to the next's, if a position's channels lie side
+                by side; 0 if the sums lie channel after channel.
             bias: First bbuf word.
             residual: Where the residual operand lies.
             staged: Where the source lies if it is not in the accumulators.
@@ -176,6 +179,7 @@ class Schedule:
                 bias=int(epilogue.bias),
             )
         )
+        self._lay_sources(0 if staged is not None else pitch)
         half_words = self.spec.PCAP // 4
         both = staged is not None and residual is not None
         room = half_words // 2 if both else half_words
@@ -186,12 +190,19 @@ class Schedule:
                 self._stage(target, residual, c, p, cn, pn)
             if staged is not None:
                 self._stage(first, staged, c, p, cn, pn)
-            src = first if staged is not None else source + c * length + p
+            src = source + c + p * pitch if pitch else source + c * length + p
+            if staged is not None:
+                src = first
             self.emit(
                 Ppu(src=src, dst=target, chans=cn, len=pn, bias=bias + c if epilogue.bias else 0)
             )
             dram, run, dims = output.runs(c, p, cn, pn)
             self.store("pbuf", 2 * target, dram, run, dims)
+
+    def _lay_sources(self, pitch: int) -> None:
+        standing = self.registers.get(Psrc)
+        if pitch != (standing.values()["pitch"] if standing else 0):  # 0 at start
+            self.emit(Psrc(pitch=pitch))
 
     def _stage(self, word: int, plane: Plane, c: int, p: int, cn: int, pn: int) -> None:
         dram, run, dims = plane.runs(c, p, cn, pn)

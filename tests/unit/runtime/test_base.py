@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spcc.isa.base import Pgeo
+from spcc.isa.base import Pgeo, Psrc
 from spcc.isa.encoding import Instruction
 from spcc.isa.errors import TrapError
 from spcc.runtime import base
 from spcc.runtime.machine import Cost, State
-from spcc.runtime.memory import Dram
+from spcc.runtime.memory import Dram, merge_runs
 from toy_machine import ACC, BBUF, BUF, MACHINE, PBUF, ToySpec, dim, ld, pgeo, ppu
 from toy_machine import st as store
 
@@ -176,6 +176,32 @@ def test_the_regions_touched_are_the_footprint() -> None:
         reads, writes = MACHINE.isa.footprint(inst, state.registers)
         assert set(state.dram.log.reads) == set(reads)
         assert set(state.dram.log.writes) == set(writes)
+
+
+@pytest.mark.parametrize(("pitch", "staged"), [(2, 0), (5, 0), (0, 0), (3, 1), (1, 0)])
+def test_sources_may_lie_position_after_position(pitch: int, staged: int) -> None:
+    state, kind = machine(), "<i2" if staged else "<i4"
+    memory = state.memories["pbuf" if staged else "acc"]
+    memory.write(0, np.arange(64).astype(kind))
+    state.memories["bbuf"].write(0, np.array([100, 200], "<i4"))
+    inst = ppu(4, 40, 2, 3)
+    state.registers[Psrc] = Psrc(pitch=pitch)
+    state.dram.log.clear()
+    execute(state, pgeo(bias=1, staged=staged), inst)
+    reads, _ = MACHINE.isa.footprint(inst, state.registers)
+    # Runs that lie together are noted as one.
+    assert {merge_runs(region) for region in reads} == set(state.dram.log.reads)
+    steps = (1, pitch) if pitch else (3, 1)
+    wanted = [[100 * (c + 1) + 4 + c * steps[0] + p * steps[1] for p in range(3)] for c in range(2)]
+    assert state.memories["pbuf"].read(80, 12).view("<i2").reshape(2, 3).tolist() == wanted
+
+
+def test_sources_stay_inside_their_memory() -> None:
+    state = machine()
+    state.registers[Psrc] = Psrc(pitch=512)
+    execute(state, pgeo(), ppu(510, 0, 2, 1))
+    with pytest.raises(TrapError, match="acc has 4096 bytes"):
+        execute(state, pgeo(), ppu(510, 0, 2, 3))
 
 
 def test_sums_saturate_at_the_accumulators_width() -> None:
