@@ -52,6 +52,7 @@ def digits_model(weights: Mapping[str, npt.NDArray[Any]]) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="spcc",
     )
+    # Its stub has a bare PathLike:
     onnx.checker.check_model(model, full_check=True)  # pyright: ignore[reportUnknownMemberType]
     return model
 
