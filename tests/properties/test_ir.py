@@ -130,8 +130,8 @@ def test_every_stage_resumes_to_the_same_bytes(tmp_path: Path, target: str, case
 @EACH_TARGET
 @pytest.mark.xfail(
     strict=True,
-    reason="keys and sources of weights, and keys of calibration inputs, hold raw ONNX names, which "
-    "xDSL reads back as bytes where they have letters beyond ASCII",
+    reason="keys and sources of weights, and keys of calibration inputs, hold raw ONNX names; xDSL "
+    "reads those with letters beyond ASCII back as bytes",
 )
 def test_names_beyond_ascii_resume_too(tmp_path: Path, target: str):
     build = GraphBuilder("names")
