@@ -100,16 +100,17 @@ def _record(
 
 
 def _macs(info: LayerInfo | None, counters: Mapping[str, int]) -> dict[str, int]:
-    """MACs by class; sheets write `mac_eff` or `mac_effectual`, and split the ineffectual ones."""
+    """MACs by class; sheets write `mac_eff`, `mac_effectual`, `macs_effectual`, and split classes."""
 
-    def count(prefix: str) -> int:
-        return sum(value for name, value in counters.items() if name.startswith(prefix))
+    def count(kind: str) -> int:
+        prefixes = (f"mac_{kind}", f"macs_{kind}")
+        return sum(value for name, value in counters.items() if name.startswith(prefixes))
 
     return {
-        "effectual": count("mac_eff"),
-        "ineffectual": count("mac_ineff"),
-        "gated": count("mac_gated"),
-        "skipped": count("mac_skipped"),
+        "effectual": count("eff"),
+        "ineffectual": count("ineff"),
+        "gated": count("gated"),
+        "skipped": count("skipped"),
         "nominal": info.nominal_macs if info else 0,
         "expanded": info.expanded_macs if info else 0,
     }

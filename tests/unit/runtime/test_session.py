@@ -14,6 +14,7 @@ from spcc.isa.encoding import Instruction
 from spcc.isa.errors import ProgramError, TrapError, UsageError
 from spcc.isa.program import Program
 from spcc.isa.tables import NO_LAYER, TensorInfo
+from spcc.runtime.machine import Cost
 from spcc.runtime.memory import Dram
 from spcc.runtime.report import build_report
 from spcc.runtime.session import InferenceSession
@@ -250,6 +251,19 @@ def test_report_of_a_layer() -> None:
         },
         "saturations": 0, "instruction_count": 6,
     }  # fmt: skip
+
+
+def test_macs_are_found_under_every_sheets_names() -> None:
+    names = ("mac_eff", "macs_effectual", "mac_ineff_a", "mac_ineff_w", "macs_gated")
+    names += ("mac_skipped", "macs_skipped_pad", "macs_dense")
+    counts = {name: 1 << at for at, name in enumerate(names)}
+    kind = type(scale(0, 0, 1))
+    costs = {**MACHINE.costs, kind: lambda state, inst: Cost(1, counts)}
+    semantics = {**MACHINE.semantics, kind: lambda state, inst: None}
+    made = InferenceSession(double(), replace(MACHINE, costs=costs, semantics=semantics))
+    made.run(None, {"x": np.zeros((2, 4), np.float32)})
+    found = made.report["layers"][0]["macs"]
+    assert [found[k] for k in ("effectual", "ineffectual", "gated", "skipped")] == [3, 12, 16, 96]
 
 
 def test_compute_only_cycles_are_those_of_the_compute_units() -> None:
