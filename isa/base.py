@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from .encoding import Field, Footprint, Instruction, Region
+from .encoding import Field, Instruction
 from .errors import UsageError
+from .footprint import Footprint, Region
 
 ACCUMULATORS = 0
 """The PPU's 32-bit source is the first memory of the instruction set's table."""

@@ -20,8 +20,9 @@ from ..isa.base import (
     source_region,
     transfer_dims,
 )
-from ..isa.encoding import Instruction, Region
+from ..isa.encoding import Instruction
 from ..isa.errors import TrapError
+from ..isa.footprint import Region
 from .machine import Cost, CostRule, MemorySpec, Semantics, State
 
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..isa.encoding import Region
+from ..isa.footprint import Region
 from .memory import AccessLog
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..isa.base import Halt, Host
-from ..isa.encoding import Instruction, Region
+from ..isa.encoding import Instruction
 from ..isa.errors import TrapError
+from ..isa.footprint import Region
 from ..isa.program import Program
 from ..isa.verify import check_lines
 from .accounting import LayerAccount, Timeline, Window, windows

@@ -10,8 +10,8 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from ..isa.encoding import Region
 from ..isa.errors import TrapError
+from ..isa.footprint import Region
 
 Bytes = npt.NDArray[np.uint8]
 """A flat array of bytes."""

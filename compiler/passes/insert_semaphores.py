@@ -17,8 +17,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ...isa.encoding import SELF_DELIMITING, Instruction, InstructionSet, Region
+from ...isa.encoding import Instruction, InstructionSet
 from ...isa.errors import PassError
+from ...isa.footprint import SELF_DELIMITING, Region
 from ..context import target_of
 from ..dialects.target import InstructionOp
 

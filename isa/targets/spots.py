@@ -4,15 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..base import BASE_INSTRUCTIONS, BaseSpec
-from ..encoding import (
-    SELF_DELIMITING,
-    Field,
-    Footprint,
-    Instruction,
-    InstructionSet,
-    Region,
-)
+from ..encoding import Field, Instruction, InstructionSet
 from ..errors import UsageError
+from ..footprint import SELF_DELIMITING, Footprint, Region
 from ..window import band_bytes
 
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from spcc.isa.base import BASE_INSTRUCTIONS, BaseSpec
-from spcc.isa.encoding import Field, Footprint, Instruction, InstructionSet, Region
+from spcc.isa.encoding import Field, Instruction, InstructionSet
+from spcc.isa.footprint import Footprint, Region
 from spcc.isa.window import band_bytes
 
 

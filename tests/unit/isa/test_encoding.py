@@ -5,8 +5,9 @@ import random
 import numpy as np
 import pytest
 from spcc.isa.base import Dim, Halt, Ld, Pgeo, Ppu, St
-from spcc.isa.encoding import Field, Footprint, Instruction, InstructionSet, Region
+from spcc.isa.encoding import Field, Instruction, InstructionSet
 from spcc.isa.errors import EncodingError
+from spcc.isa.footprint import Footprint, Region
 from spcc.isa.targets.spots import ISA, Conv, Sgeo
 
 

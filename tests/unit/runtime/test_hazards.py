@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
-from spcc.isa.encoding import Instruction, Region
+from spcc.isa.encoding import Instruction
 from spcc.isa.errors import TrapError
+from spcc.isa.footprint import Region
 from spcc.runtime.hazards import PRUNE_ABOVE, Hazards
 from spcc.runtime.memory import AccessLog
 from toy_machine import BUF, PBUF, dim, ld, pgeo, ppu, scale

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spcc.isa.encoding import Region
 from spcc.isa.errors import TrapError
+from spcc.isa.footprint import Region
 from spcc.runtime.memory import Dram, Memory, merge_runs, overlaps_itself
 
 CONSTANTS, CAPACITY = 60, 200

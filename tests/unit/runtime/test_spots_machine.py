@@ -5,8 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from spcc.isa.encoding import Region
 from spcc.isa.errors import TrapError
+from spcc.isa.footprint import Region
 from spcc.isa.formats.spots_tile import encode
 from spcc.isa.targets.spots import ISA, MEMORIES, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from spcc.runtime.machines.spots import COSTS, MACHINE, SEMANTICS

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 from spcc.isa.base import BASE_INSTRUCTIONS, BaseSpec, Dim, Halt, Ld, Pgeo, Ppu, St
-from spcc.isa.encoding import Field, Footprint, Instruction, InstructionSet, Region
+from spcc.isa.encoding import Field, Instruction, InstructionSet
+from spcc.isa.footprint import Footprint, Region
 from spcc.isa.program import Program
 from spcc.isa.tables import NO_LAYER, Fragment, LayerInfo, TensorInfo
 from spcc.runtime.base import BASE_COSTS, BASE_SEMANTICS

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from spcc.compiler.backend.schedule import Epilogue, Plane, Schedule, _pieces
 from spcc.compiler.dialects.target import InstructionOp
 from spcc.isa.base import Dim, Ld, Pgeo, Ppu, St, transfer_dims
-from spcc.isa.encoding import Region
 from spcc.isa.errors import PassError
+from spcc.isa.footprint import Region
 from spcc.isa.targets.spots import ISA, SpotsSpec
 
 QUICK = settings(max_examples=100, deadline=None)

@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spcc.compiler.passes.insert_semaphores import tokens
-from spcc.isa.encoding import (
-    SELF_DELIMITING,
-    Field,
-    Footprint,
-    Instruction,
-    InstructionSet,
-    Region,
-)
+from spcc.isa.encoding import Field, Instruction, InstructionSet
 from spcc.isa.errors import PassError
+from spcc.isa.footprint import SELF_DELIMITING, Footprint, Region
 
 UNITS = ("a", "b", "c", "d")
 FOOTPRINTS: list[Footprint] = []
