@@ -252,6 +252,14 @@ def test_it_may_bring_its_own_passes(vary: Callable[..., None], tmp_path: Path) 
     assert again.read_bytes() == program.to_bytes()
 
 
+def test_a_request_brings_its_own_target() -> None:
+    greedy = replace(COMPILER, limits={})
+    target = replace(toydot.TARGET, compiler=lambda: greedy)
+    request = Request(Model("m", single_conv(), ""), target, ToydotSpec())
+    calls = compile_request(request).compiled.host_calls
+    assert [reason for _, _, reason in calls] == ["toydot has no sparse_tensor.conv2d"]
+
+
 def test_its_own_pass_may_not_hide_one_of_ours(vary: Callable[..., None]) -> None:
     vary(passes={"tile": lambda: ToydotMarkPass})
     with pytest.raises(PassError, match="the target's own pass 'tile' has the name of a pass"):
