@@ -100,7 +100,7 @@ def _record(
 
 
 def _macs(info: LayerInfo | None, counters: Mapping[str, int]) -> dict[str, int]:
-    """MACs by class; sheets write `mac_eff`, `mac_effectual`, `macs_effectual`, and split classes."""
+    """MACs by class: sheets write `mac_eff`, `mac_effectual` or `macs_effectual`, some in parts."""
 
     def count(kind: str) -> int:
         prefixes = (f"mac_{kind}", f"macs_{kind}")

@@ -54,9 +54,14 @@ def patches(band: Int16s, geo: Mapping[str, int], oy0: int, rows: int) -> Int16s
     return windows.transpose(0, 3, 4, 1, 2).reshape(-1, rows * geo["OW"])
 
 
-def effectual_macs(weights: Int16s, columns: Int16s) -> int:
-    """How many products of weights [K, Kred] and columns [Kred, positions] have no zero factor."""
-    return int((weights != 0).sum(axis=0) @ (columns != 0).sum(axis=1))
+def mac_counts(weights: Int16s, columns: Int16s) -> dict[str, int]:
+    """Counters of all products of weights [K, Kred] and columns [Kred, positions], by class.
+
+    Ineffectual ones have a factor of zero, padding included, and are executed all the same.
+    """
+    effectual = int((weights != 0).sum(axis=0) @ (columns != 0).sum(axis=1))
+    rest = weights.size * columns.shape[1] - effectual
+    return {"mac_effectual": effectual, "mac_ineffectual": rest}
 
 
 def exact_sums(weights: Int16s, columns: Int16s) -> Int64s:

@@ -30,9 +30,7 @@ def dot_cost(state: State, inst: Dot) -> Cost:
     weights = wgt.view("<i2").reshape(K, terms)
     exact = base.round_shift(window.exact_sums(weights, columns), geo["psh"])
     state.scratch["sums"], saturated = base.saturate(exact, 32)
-    effectual = window.effectual_macs(weights, columns)
-    rest = K * terms * positions - effectual
-    counters = {"mac_effectual": effectual, "mac_ineffectual": rest, "saturated": saturated}
+    counters = {**window.mac_counts(weights, columns), "saturated": saturated}
     return Cost(K * positions * -(-terms // spec.M), counters)
 
 

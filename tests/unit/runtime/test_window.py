@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spcc.isa.errors import TrapError
 from spcc.isa.window import band_bytes, input_rows
 from spcc.runtime.memory import Memory
-from spcc.runtime.window import effectual_macs, exact_sums, patches, read_band
+from spcc.runtime.window import exact_sums, mac_counts, patches, read_band
 
 
 @st.composite
@@ -65,7 +65,8 @@ def test_effectual_products_have_two_factors() -> None:
     by_hand = sum(
         bool(w * x) for row in weights for w, line in zip(row, columns, strict=True) for x in line
     )
-    assert effectual_macs(weights, columns) == by_hand == 4
+    assert mac_counts(weights, columns) == {"mac_effectual": 4, "mac_ineffectual": 20}
+    assert by_hand == 4
 
 
 def test_sums_are_cut_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
