@@ -16,7 +16,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from ...isa.errors import PassError
+from ...isa.errors import PassError, UnsupportedError
 from ..analysis.evaluate import evaluate, weight_values
 from ..analysis.fixed_point import (
     best_frac,
@@ -226,18 +226,29 @@ def _quantize_weight(layer: Conv2dOp | MatmulOp, update: WeightUpdate, input_fra
 def _quantize_bias(
     layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac: int, shift: int
 ) -> None:
-    """Replace the bias by 32-bit integers at the scale of the accumulator."""
+    """Replace the bias by 32-bit integers at the scale of the accumulator.
+
+    Raises:
+        UnsupportedError: It has more bits at the scales that the model itself asks for.
+    """
     if layer.bias is None:
         return
     weight_encoding = encoding_of(layer.weight)
     assert weight_encoding is not None
     frac = input_frac + weight_encoding.frac.value.data - shift
     real = weight_values(layer.bias, store).astype(np.float64)
-    integers = np.clip(np.rint(np.ldexp(real, frac)), -(1 << 31), (1 << 31) - 1).astype(np.int32)
+    integers = np.rint(np.ldexp(real, frac))
+    if np.abs(integers).max(initial=0) >= 1 << _BIAS_BITS:
+        worst = float(real[np.abs(real).argmax()])
+        raise UnsupportedError(
+            f"bias {worst:.6g} needs more than 32 bits in steps of 2^{-frac}, as the sums have",
+            layer.label,
+            "quantise input or weights with a larger scale",
+        )
     source = layer.bias.owner
     assert isinstance(source, WeightOp)
     key = store.fresh_key(source.key.data, "i32")
-    store.add(key, integers)
+    store.add(key, integers.astype(np.int32))
     made = WeightOp(
         properties={"key": StringAttr(key)}, result_types=[TensorType(i32, integers.shape)]
     )
