@@ -12,6 +12,7 @@ lies in the WeightStore.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast, overload
 
@@ -312,6 +313,10 @@ def names_of(op: Operation, attribute: str) -> tuple[str, ...]:
 
 
 def hint_name(value: SSAValue, tensor: str) -> None:
-    """Give a value an SSA name like its ONNX name, with `_` for letters it cannot have."""
+    """Give a value an SSA name like its ONNX name, with `_` for letters it cannot have.
+
+    Numbers at the end go: xDSL takes one `_N` off at each reading, so they would not last.
+    """
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "_$.") else "_" for c in tensor[:60])
-    value.name_hint = f"_{safe}" if safe[:1].isdigit() else (safe or None)
+    named = f"_{safe}" if safe[:1].isdigit() else safe
+    value.name_hint = re.sub(r"(_\d+)+$", "", named) or None

@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx.defs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spcc.compiler.dialects.onnx import (
     NODE_OPS,
@@ -145,6 +145,7 @@ names = st.text(st.characters(codec="utf-8"), max_size=12)
 @given(
     attribute=st.sampled_from(["alpha", "odd name", "a-b"]), value=values, name=names, tensor=names
 )
+@example("alpha", ("INT", 0), "", "0:0")
 def test_any_value_and_name_survives_text(
     attribute: str, value: tuple[str, Any], name: str, tensor: str
 ) -> None:
@@ -316,7 +317,15 @@ def test_floats_attribute() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("conv.w", "conv.w"), ("a/b:c", "a_b_c"), ("3x", "_3x"), ("é", "_"), ("", None)],
+    [
+        ("conv.w", "conv.w"),
+        ("a/b:c", "a_b_c"),
+        ("3x", "_3x"),
+        ("é", "_"),
+        ("", None),
+        ("x_1_2", "x"),
+        ("0:0", None),
+    ],
 )
 def test_name_hints(name: str, hint: str | None) -> None:
     op = xdsl_test.TestOp(result_types=[F32])
