@@ -183,7 +183,7 @@ class Schedule:
         half_words = self.spec.PCAP // 4
         both = staged is not None and residual is not None
         room = half_words // 2 if both else half_words
-        for c, p, cn, pn in _pieces(chans, length, room):
+        for c, p, cn, pn in cut_pieces(chans, length, room):
             target = self.slot("pbuf", 2 * half_words, half_words)
             first = target + room if both else target
             if residual is not None:
@@ -209,7 +209,7 @@ class Schedule:
         self.load("pbuf", 2 * word, dram, run, dims)
 
 
-def _pieces(chans: int, length: int, room: int) -> Iterator[tuple[int, int, int, int]]:
+def cut_pieces(chans: int, length: int, room: int) -> Iterator[tuple[int, int, int, int]]:
     """Cut [chans][length] into blocks (channel, position, channels, positions) of `room` values."""
     if length <= room:
         step = max(1, room // max(1, length))

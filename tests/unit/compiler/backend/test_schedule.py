@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spcc.compiler.backend.schedule import Epilogue, Plane, Schedule, _pieces
+from spcc.compiler.backend.schedule import Epilogue, Plane, Schedule, cut_pieces
 from spcc.compiler.dialects.target import InstructionOp
 from spcc.isa.base import Dim, Ld, Pgeo, Ppu, St, transfer_dims
 from spcc.isa.errors import PassError
@@ -73,7 +73,7 @@ def test_runs_are_as_few_as_can_be(plane: Plane, block, expected):
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60))
 def test_pieces_cover_a_block_once_in_order(chans: int, length: int, room: int):
     seen: list[tuple[int, int]] = []
-    for c, p, cn, pn in _pieces(chans, length, room):
+    for c, p, cn, pn in cut_pieces(chans, length, room):
         assert 0 < cn * pn <= room
         assert cn == 1 or pn == length  # a piece is a box of whole channels or part of one
         seen += [(c + i, p + j) for i in range(cn) for j in range(pn)]
@@ -90,7 +90,7 @@ def test_pieces_cover_a_block_once_in_order(chans: int, length: int, room: int):
     ],
 )
 def test_pieces_fill_the_room(block, pieces):
-    assert list(_pieces(*block)) == pieces
+    assert list(cut_pieces(*block)) == pieces
 
 
 def schedule(**settings_: int) -> Schedule:
