@@ -24,7 +24,7 @@ from .backend.emit import emit
 from .context import CALIBRATION_KEY, CompilerContext, attach_target, main_of, target_of
 from .dialects import all_dialects
 from .dialects.program import from_attribute, to_attribute
-from .dialects.sparse_tensor import HostCallOp, WeightOp
+from .dialects.sparse_tensor import Conv2dOp, HostCallOp, MatmulOp, WeightOp
 from .dialects.target import make_dialect
 from .dumps import Dump
 from .passes import all_passes
@@ -296,10 +296,11 @@ def host_calls(module: ModuleOp) -> list[tuple[str, str, str]]:
 
 
 def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
-    """The pruned weights under their initializer's name and in its layout."""
+    """The layers' weights under their initializer's name, in its layout but perhaps scaled."""
     pruned: dict[str, Array] = {}
     for op in main_of(module).body.block.ops:
-        if isinstance(op, WeightOp) and op.source is not None and op.source.data != op.key.data:
-            array = store[op.key.data]
-            pruned[op.source.data] = array.T if op.transposed is not None else array
+        weight = op.weight.owner if isinstance(op, Conv2dOp | MatmulOp) else None
+        if isinstance(weight, WeightOp) and weight.source is not None:
+            array = store[weight.key.data]
+            pruned[weight.source.data] = array.T if weight.transposed is not None else array
     return pruned

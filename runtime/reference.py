@@ -40,6 +40,9 @@ class Reference:
             beside the file.
         overrides: Values for constants (pruned weights) by tensor name, of the same type and shape.
             The output of a node of the main graph can be replaced likewise.
+        zeros: Arrays by tensor name. A constant keeps its values, save those where its array is 0:
+            the array may be a scaled copy of the pruned weights. What is no constant becomes the
+            array itself.
         thread_count: Threads inside an operator.
 
     Raises:
@@ -53,28 +56,46 @@ class Reference:
         model: Source,
         overrides: Mapping[str, Array] | None = None,
         *,
+        zeros: Mapping[str, Array] | None = None,
         thread_count: int = THREAD_COUNT,
     ) -> None:
         self._thread_count = thread_count
         self._path = None if isinstance(model, bytes | onnx.ModelProto) else Path(model)
         self.name = self._path.name if self._path else "model"
         original = _load(model, self.name)
-        self._runs_file = _is_utf8(self._path) and not overrides and is_pinned(original)
+        is_changed = bool(overrides or zeros)
+        self._runs_file = _is_utf8(self._path) and not is_changed and is_pinned(original)
         self._model, self._constants = take_constants(original)
         graph = self._model.graph
         bound = {t.name for t in original.graph.initializer}
         bound |= {t.values.name for t in original.graph.sparse_initializer}
         self.inputs = tuple(v.name for v in original.graph.input if v.name not in bound)
         self.outputs = tuple(v.name for v in graph.output)
-        for name, array in (overrides or {}).items():
-            if name in self._constants:
-                old = self._constants[name]
-                check_like(name, array, old.shape, old.dtype, self.name)
-            else:
-                replace_by_input(graph, name, array, self.name)
-            self._constants[name] = np.ascontiguousarray(array)
         self._stored = {t.name: t for t in graph.initializer}
+        for name, array in (zeros or {}).items():
+            self._replace(name, self._zeroed(name, array))
+        for name, array in (overrides or {}).items():
+            self._replace(name, array)
         self._session: tuple[frozenset[str], Any] | None = None
+
+    def _replace(self, name: str, array: Array) -> None:
+        if name in self._constants:
+            old = self._constants[name]
+            check_like(name, array, old.shape, old.dtype, self.name)
+        else:
+            replace_by_input(self._model.graph, name, array, self.name)
+            self._stored.pop(name, None)
+        self._constants[name] = np.ascontiguousarray(array)
+
+    def _zeroed(self, name: str, mask: Array) -> Array:
+        """A constant's values where `mask` is not 0; `mask` where there is no such constant."""
+        old = self._constants.get(name)
+        if old is None and name in self._stored:
+            old = self._to_array(self._stored[name])
+        return mask if old is None else np.where(mask != 0, old, np.zeros((), old.dtype))
+
+    def _to_array(self, tensor: onnx.TensorProto) -> Array:
+        return numpy_helper.to_array(tensor, str(self._path.parent) if self._path else "")
 
     def run(
         self, feeds: Mapping[str, Array], want: Iterable[str] | None = None
@@ -104,8 +125,7 @@ class Reference:
         wanted = list(dict.fromkeys(self.outputs if want is None else want))
         for name in wanted:
             if name in self._stored:
-                folder = str(self._path.parent) if self._path else ""
-                known[name] = numpy_helper.to_array(self._stored[name], folder)
+                known[name] = self._to_array(self._stored[name])
         computed = [name for name in wanted if name not in known]
         if computed:
             known |= zip(computed, self._compute(computed, feeds), strict=True)
@@ -150,6 +170,8 @@ class Reference:
         changed = onnx.ModelProto()
         changed.CopyFrom(self._model)
         computed = force(changed.graph, dict(values))
+        if not computed:
+            return {}
         known = {**self._constants, **values, **feeds}
         self._session = None  # Frees its weights before there is another.
         with _foreign_errors(self.name):

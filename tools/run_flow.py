@@ -75,13 +75,13 @@ def check_run(
         ran: The run, made with taps if layers are compared.
         source: The model: file or ModelProto.
         feeds: The run's inputs.
-        pruned: Pruned weights by initializer name; the reference uses them.
+        pruned: Pruned weights by initializer name; the reference has their zeros.
         layers: Whether every layer's output is compared too.
     """
     program = ran.session.program
     taps = layer_taps(program.layers, ran.session.taps) if layers else []
     final = output_taps(program.outputs, ran.outputs, _narrowest(program))
-    reference = Reference(source, pruned or {})
+    reference = Reference(source, zeros=pruned)
     known = reference.run(feeds, {*(tap.source for tap in taps), *reference.outputs})
     own = reference.run_layers(feeds, ran.session.taps) if taps else {}
     unpruned = CheckResult(())

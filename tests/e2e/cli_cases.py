@@ -114,3 +114,93 @@ def assert_sentence(err: str, *parts: str) -> None:
     assert "error: " in err
     for part in parts:
         assert part in err, (part, err)
+
+
+# Classifiers as torchvision writes them ----------------------------------------------------------
+
+
+class Net:
+    """Collects the nodes and weights of a network, layer after layer."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def add(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{op_type}{len(self.nodes)}"
+        self.nodes.append(node(op_type, list(inputs), [f"{name}_y"], name, **attributes))
+        return f"{name}_y"
+
+    def constant(self, array: Any) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(constant(name, array))
+        return name
+
+    def conv(self, x: str, C: int, K: int, size: int = 3, stride: int = 1, group: int = 1) -> str:
+        fan_in = C // group * size * size
+        weights = normal(K, C // group, size, size, seed=len(self.nodes)) / 0.3
+        w = self.constant((weights * (2 / fan_in) ** 0.5).astype(np.float32))
+        window = {"pads": [size // 2] * 4, "strides": [stride] * 2, "kernel_shape": [size] * 2}
+        return self.norm(self.add("Conv", x, w, group=group, **window), K)
+
+    def norm(self, x: str, C: int) -> str:
+        rng = np.random.default_rng(len(self.nodes))
+        scale, bias, mean = (rng.normal(at, 0.2, C).astype(np.float32) for at in (1, 0, 0))
+        variance = rng.uniform(0.5, 2, C).astype(np.float32)
+        parameters = [self.constant(each) for each in (scale, bias, mean, variance)]
+        return self.add("BatchNormalization", x, *parameters)
+
+    def classify(self, x: str, C: int, classes: int = 10) -> str:
+        flat = self.add("Flatten", self.add("GlobalAveragePool", x), axis=1)
+        w, b = self.constant(normal(classes, C)), self.constant(normal(classes))
+        return self.add("Gemm", self.add("Dropout", flat), w, b, transB=1)
+
+    def model(self, y: str, batch: int | str = 1, size: int = 32) -> ModelProto:
+        inputs = [value("image", [batch, 3, size, size])]
+        return model(self.nodes, inputs, [value(y, None)], self.constants)
+
+
+def resnet() -> ModelProto:
+    """Residual blocks, one of them with a strided shortcut."""
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, 8, 7, 2))
+    x = net.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    y = net.conv(net.add("Relu", net.conv(x, 8, 8)), 8, 8)
+    x = net.add("Relu", net.add("Add", y, x))
+    y = net.conv(net.add("Relu", net.conv(x, 8, 16, stride=2)), 16, 16)
+    x = net.add("Relu", net.add("Add", y, net.conv(x, 8, 16, 1, 2)))
+    return net.model(net.classify(x, 16), "N")
+
+
+def mobilenet(activation: str = "Clip") -> ModelProto:
+    """Inverted residuals: depthwise convolutions, ReLU6 or HardSwish."""
+    net = Net()
+    bounds = [net.constant(np.float32(v)) for v in (0, 6)] if activation == "Clip" else []
+
+    def act(x: str) -> str:
+        return net.add(activation, x, *bounds)
+
+    x = act(net.conv("image", 3, 8, 3, 2))
+    y = act(net.conv(act(net.conv(x, 8, 16, 1)), 16, 16, group=16))
+    x = net.add("Add", x, net.conv(y, 16, 8, 1))
+    y = act(net.conv(act(net.conv(x, 8, 24, 1)), 24, 24, stride=2, group=24))
+    return net.model(net.classify(net.conv(y, 24, 12, 1), 12))
+
+
+def squeeze_excite(gate: str = "Sigmoid") -> ModelProto:
+    """A channel gate that is computed, which the host multiplies with."""
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, 8))
+    s = net.add("GlobalAveragePool", x)
+    s = net.add("Relu", net.add("Conv", s, net.constant(normal(4, 8, 1, 1))))
+    s = net.add(gate, net.add("Conv", s, net.constant(normal(8, 4, 1, 1))))
+    return net.model(net.classify(net.add("Mul", x, s), 8), 2, 12)
+
+
+def inception() -> ModelProto:
+    """Branches that are concatenated, and one pooled."""
+    net = Net()
+    x = net.add("Relu", net.conv("image", 3, 6))
+    a, b = net.add("Relu", net.conv(x, 6, 4, 1)), net.add("Relu", net.conv(x, 6, 5))
+    c = net.conv(net.add("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4), 6, 3, 1)
+    return net.model(net.classify(net.add("Concat", a, b, c, axis=1), 12), 1, 12)
