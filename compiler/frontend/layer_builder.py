@@ -73,9 +73,11 @@ class Builder:
         )
 
     def constant(self, at: int) -> Array | None:
-        """The array of an input that is an initializer, else None."""
+        """The values of a constant input, dequantised if need be; None if it is computed."""
         value = self.source(at)
         owner = None if value is None else value.owner
+        if isinstance(owner, NodeOp) and is_constant_dequantize(owner):
+            return dequantised_values(owner, self.store)
         return self.store[owner.key.data] if isinstance(owner, InitializerOp) else None
 
     def source(self, at: int) -> SSAValue | None:
@@ -97,12 +99,15 @@ class Builder:
     def weight(self, at: int, array: Array | None = None, transposed: bool = False) -> SSAValue:
         """A weight op for a constant input; `array` replaces its values (stored under a new key).
 
-        Integer weights behind a DequantizeLinear keep their integers.
+        Integer weights behind a DequantizeLinear keep their integers; `transposed` turns them.
+
+        Raises:
+            NotALayer: The input is computed at run time.
         """
         value = self.source(at)
         assert value is not None
         if array is None and isinstance(value.owner, NodeOp):
-            return self._dequantised(value.owner)
+            return self._dequantised(value.owner, transposed)
         if array is None:
             assert isinstance(value.owner, InitializerOp)
             key, array = value.owner.key.data, self.store[value.owner.key.data]
@@ -117,11 +122,15 @@ class Builder:
             WeightOp(properties=properties, result_types=[TensorType(f32, array.shape)])
         )
 
-    def _dequantised(self, node: NodeOp) -> SSAValue:
+    def _dequantised(self, node: NodeOp, transposed: bool) -> SSAValue:
+        if not is_constant_dequantize(node):
+            raise NotALayer("its weights are computed at run time")
         try:
             integers, frac, bits = dequantised_integers(node, self.store)
         except NotALayer:
-            return self.float_constant("dequantised", dequantised_values(node, self.store))
+            real = dequantised_values(node, self.store)
+            return self.float_constant("dequantised", real.T if transposed else real)
+        integers = np.ascontiguousarray(integers.T) if transposed else integers
         key = self.store.fresh_key(tensor_name(node.inputs[0]), "i16")
         self.store.add(key, integers)
         kind = TensorType(i16, integers.shape, EncodingAttr.of(frac, bits))

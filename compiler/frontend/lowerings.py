@@ -32,7 +32,14 @@ from ..dialects.sparse_tensor import (
     shape_of,
 )
 from ..weights import WeightStore
-from .layer_builder import Array, Builder, NotALayer, dequantised_values, scale_frac
+from .layer_builder import (
+    Array,
+    Builder,
+    NotALayer,
+    dequantised_values,
+    is_constant_dequantize,
+    scale_frac,
+)
 
 
 def window(b: Builder, kernel: tuple[int, ...]) -> dict[str, Attribute]:
@@ -87,42 +94,44 @@ def gemm(b: Builder) -> SSAValue:
     """Gemm with a constant B and a constant or absent C."""
     if b.node.attr("transA", 0):
         raise NotALayer("its A is transposed")
-    alpha, beta = b.node.attr("alpha", 1.0), b.node.attr("beta", 1.0)
     by_rows = bool(b.node.attr("transB", 0))
-    source = b.source(1)
-    assert source is not None
-    K = b.shape[1]
-    if isinstance(source.owner, NodeOp):
-        if not by_rows or alpha != 1.0:
-            raise NotALayer("its quantised B is not stored [K, C] or alpha is not 1")
-        weight = b.weight(1)
-    else:
-        B = b.need(1, "B")
-        matrix = B if by_rows else B.T
-        plain = by_rows and alpha == 1.0
-        weight = b.weight(1, None if plain else matrix * np.float32(alpha), not by_rows)
-    bias = None
-    if b.source(2) is not None:
-        C = b.need(2, "C") * np.float32(beta)
+    weight = _matrix(b, "B", by_rows, b.node.attr("alpha", 1.0))
+    K, bias, source = b.shape[1], None, b.source(2)
+    if source is not None:
+        C = b.need(2, "C") * np.float32(b.node.attr("beta", 1.0))
         if C.size not in (1, K) or (C.ndim == 2 and C.shape[0] != 1):
             raise NotALayer(f"its C of shape {C.shape} is not one value per output")
-        bias = b.weight(2, np.broadcast_to(C.reshape(-1), (K,)))
+        values = np.broadcast_to(C.reshape(-1), (K,))
+        is_quantised = isinstance(source.owner, NodeOp)
+        bias = b.float_constant("bias", values) if is_quantised else b.weight(2, values)
     return b.layer(MatmulOp, [b.operands[0], weight, bias, None], b.shape)
+
+
+def _matrix(b: Builder, what: str, by_rows: bool, factor: float = 1.0) -> SSAValue:
+    """The constant second operand times a factor as weights [K, C]; `by_rows`: stored like this."""
+    source = b.source(1)
+    assert source is not None
+    is_quantised = isinstance(source.owner, NodeOp) and is_constant_dequantize(source.owner)
+    if is_quantised and factor == 1.0:
+        return b.weight(1, transposed=not by_rows)
+    array = b.need(1, what)
+    if by_rows and factor == 1.0:
+        return b.weight(1)
+    array = (array if by_rows else array.T) * np.float32(factor)
+    return b.float_constant("scaled", array) if is_quantised else b.weight(1, array, not by_rows)
 
 
 def matmul(b: Builder) -> SSAValue:
     """MatMul of activations of any rank with a constant matrix [C, K]."""
     source = b.source(1)
     assert source is not None
-    if isinstance(source.owner, NodeOp):
-        raise NotALayer("its second operand is computed at run time")
-    B = b.need(1, "second operand")
-    x = shape_of(b.node.inputs[0])
-    if B.ndim != 2 or len(x) < 2:
-        raise NotALayer(f"it multiplies ranks {len(x)} and {B.ndim}")
+    x, matrix = shape_of(b.node.inputs[0]), shape_of(source)
+    if len(matrix) != 2 or len(x) < 2:
+        raise NotALayer(f"it multiplies ranks {len(x)} and {len(matrix)}")
     rows = prod(x[:-1])
     flat = _reshape(b, b.operands[0], (rows, x[-1]))
-    product = b.layer(MatmulOp, [flat, b.weight(1, B.T, True), None, None], (rows, B.shape[1]))
+    weight = _matrix(b, "second operand", by_rows=False)
+    product = b.layer(MatmulOp, [flat, weight, None, None], (rows, matrix[1]))
     return _reshape(b, product, b.shape)
 
 
@@ -273,9 +282,6 @@ def concat(b: Builder) -> SSAValue:
 def quantize(b: Builder) -> SSAValue:
     """QuantizeLinear to int8 or int16 by a power of two: the layer before keeps these integers."""
     frac = scale_frac(b.node, b.store)
-    kind = dtype_name(b.node.outputs[0].type)
-    if kind not in ("int8", "int16"):
-        raise NotALayer(f"it quantises to {kind}, not int8 or int16")
     uses = [use.operation for use in b.node.outputs[0].uses]
     if not uses or not all(
         isinstance(u, NodeOp) and u.op_type == "DequantizeLinear" and _same_scale(u, frac, b.store)
@@ -284,11 +290,23 @@ def quantize(b: Builder) -> SSAValue:
         raise NotALayer(
             "its integers are used by something else than a DequantizeLinear of its scale"
         )
+    return requantize(b)
+
+
+def requantize(b: Builder) -> SSAValue:
+    """The layer op that stores a quantiser's integers.
+
+    Raises:
+        NotALayer: They are not int8 or int16, or the scale is no single power of two.
+    """
+    kind = dtype_name(b.node.outputs[0].type)
+    if kind not in ("int8", "int16"):
+        raise NotALayer(f"it quantises to {kind}, not int8 or int16")
     return b.layer(
         RequantizeOp,
         [b.operands[0]],
         b.shape,
-        frac=IntegerAttr(frac, i64),
+        frac=IntegerAttr(scale_frac(b.node, b.store), i64),
         bits=IntegerAttr(8 if kind == "int8" else 16, i64),
     )
 

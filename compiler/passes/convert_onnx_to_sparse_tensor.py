@@ -27,7 +27,7 @@ from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import HostCallOp, WeightOp, names
 from ..frontend.export import to_model
 from ..frontend.layer_builder import Builder, NotALayer, is_constant_dequantize
-from ..frontend.lowerings import LOWERINGS
+from ..frontend.lowerings import LOWERINGS, requantize
 from ..targets.base import TargetCompiler
 from ..weights import WeightStore
 
@@ -92,7 +92,24 @@ class _Conversion:
         try:
             self._layer(node)
         except NotALayer as reason:
+            if node.op_type == "QuantizeLinear" and not node.domain:
+                self._keep_integers(node)
             self._host_call([node], str(reason))
+
+    def _keep_integers(self, node: NodeOp) -> None:
+        """Let the layer before a quantiser of the host make its very integers, if it has no other user."""
+        source = node.inputs[0]
+        if source not in self.values or not source.has_one_use():
+            return
+        builder = Builder(node, [self.values[source]], self.store)
+        try:
+            result = requantize(builder)
+        except NotALayer:
+            return
+        producer = builder.ops[-1]
+        producer.properties["tensor"] = to_text(tensor_name(source))
+        self.ops += builder.ops
+        self.values[source] = result
 
     def _layer(self, node: NodeOp) -> None:
         lowering = LOWERINGS.get(node.op_type) if not node.domain else None

@@ -53,6 +53,7 @@ class Layer:
         w: weights, integers at scale 2^-w_frac, [K, C/groups, R, S] or [K, C]; None for a pool.
         bias: integers at the scale of the products, [K], or None.
         kernel, strides, pads, dilations: as ONNX has them.
+        by_rows: whether a Gemm has its weights as [K, C]; else as [C, K].
         source: how the input and the weights are quantised; None: a float model.
         result: how the output is quantised; None: a float output.
     """
@@ -70,6 +71,7 @@ class Layer:
     groups: int = 1
     incpad: int = 0
     is_relu: bool = False
+    by_rows: bool = True
     source: Quantised | None = field(default_factory=Quantised)
     result: Quantised | None = field(default_factory=Quantised)
 
@@ -111,6 +113,7 @@ def _scale(build: GraphBuilder, frac: int, kind: np.dtype[Any]) -> tuple[str, st
 
 
 def _weights(build: GraphBuilder, layer: Layer, w: Ints) -> str:
+    w = w if layer.by_rows else w.T
     if layer.source is None:
         return build.constant(np.ldexp(w, -layer.w_frac).astype(np.float32))
     kind = np.dtype(f"int{layer.source.bits}")
@@ -120,7 +123,7 @@ def _weights(build: GraphBuilder, layer: Layer, w: Ints) -> str:
 
 def _bias(build: GraphBuilder, layer: Layer, bias: Ints) -> str:
     frac = layer.w_frac + (layer.source.frac if layer.source is not None else 0)
-    if layer.source is None or layer.op == "Gemm":
+    if layer.source is None:
         return build.constant(np.ldexp(bias, -frac).astype(np.float32))
     scale = _scale(build, frac, np.dtype(np.int32))
     return build.node("DequantizeLinear", build.constant(bias.astype(np.int32)), *scale)
@@ -128,7 +131,7 @@ def _bias(build: GraphBuilder, layer: Layer, bias: Ints) -> str:
 
 def _attributes(layer: Layer) -> dict[str, Any]:
     if layer.op == "Gemm":
-        return {"transB": 1}
+        return {"transB": int(layer.by_rows)}
     window = {
         "kernel_shape": list(layer.kernel),
         "strides": list(layer.strides),

@@ -112,7 +112,7 @@ def _random_gemm(rng: random.Random, limit: int, spec: SpotsSpec) -> Layer:
     N, C = rng.randint(1, 2 * limit), rng.randint(1, 6 * limit)
     K = _filters(rng, limit, spec, N * C)
     x, w = numbers(rng, (N, C), rng.choice(BOUNDS)), numbers(rng, (K, C), rng.choice(BOUNDS))
-    return Layer(spec, "Gemm", x, w)
+    return Layer(spec, "Gemm", x, w, by_rows=rng.random() < 0.5)
 
 
 def _random_pool(rng: random.Random, limit: int, spec: SpotsSpec) -> Layer:
