@@ -29,7 +29,7 @@ class Case:
 
     Attributes:
         x: [Ct][H][W] int16; w: [Kt][Ct][R][S] int16; sums: [Kt][rows][OW] or None.
-        is_planned: whether Q and cres are those that the sheet's tiling chooses.
+        is_planned: whether Q and cres are those that the sheet's tiling chooses, not smaller.
     """
 
     config: Any  # SpotsSpec; pyright takes a Struct declared in a class body for a descriptor
@@ -118,8 +118,8 @@ def random_geometry(rng: random.Random, limit: int) -> tuple[Geometry, int]:
 
 
 def numbers(rng: random.Random, density: float, bound: int, count: int) -> list[int]:
-    """Give values up to `bound` in size, a share of them zero."""
-    return [rng.randint(-bound, bound) if rng.random() < density else 0 for _ in range(count)]
+    """Give values of -bound-1..bound, a share of them zero."""
+    return [rng.randint(-bound - 1, bound) if rng.random() < density else 0 for _ in range(count)]
 
 
 def random_map(rng: random.Random, channels: int, geo: Geometry) -> Map:
@@ -168,9 +168,11 @@ def random_case(rng: random.Random, limit: int, *, is_pool: bool = False) -> Cas
     if not is_pool and rng.random() < 0.4:
         bound = rng.choice([100, (1 << (spec.ACC - 1)) - 1])
         sums = [[numbers(rng, 1.0, bound, geo.OW) for _ in range(rows)] for _ in range(Kt)]
+        sums[0][0][0] = rng.choice([0, -bound - 1, bound])
     is_planned = rng.random() < 0.6
     Q = hand_over(spec, geo) if is_planned else rng.randint(1, Ct + 1)
-    cres = reserved_channels(spec, geo, Ct, rows, units) if is_planned else rng.randint(0, Ct)
+    held = reserved_channels(spec, geo, Ct, rows, units)
+    cres = held if is_planned else rng.randint(0, held)
     psh = rng.choice([0, 0, 1, 4, 9, 15])
     return Case(spec, geo, x, w, sums, oy0, rows, split, Q, cres, psh, is_planned)
 

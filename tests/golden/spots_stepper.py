@@ -119,9 +119,8 @@ def conv(
     work: list[list[clock.Chunk]] = []
     for step in steps:
         issued = _issue(step, tile.m1, Kred, counters)
-        for k in issued:
-            counters["fsram_rd_a"] += tile.blocks_at(k)
-            counters["idle_slots"] += _idle_slots(spec, units, array_rows, F, Kt, step)
+        counters["idle_slots"] += len(issued) * _idle_slots(spec, units, array_rows, F, Kt, step)
+        counters["fsram_rd_a"] += sum(tile.blocks_at(k) for k in issued)
         counters["fsram_rd_m1"] += tile.m1_words()
         counters["fsram_rd_m2"] += tile.m2_words()
         _multiply(spec, step, flat, issued, psh, out, counters)

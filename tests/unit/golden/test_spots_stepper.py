@@ -356,6 +356,12 @@ def test_next_step_must_not_enter_earlier(NC: int, F: int) -> None:
         )  # fmt: skip
 
 
+def test_step_must_not_end_before_its_last_product() -> None:
+    """Column 1 shifts first: its sum would leave in the cycle of its product."""
+    with pytest.raises(AssertionError, match="leaves early"):
+        clock.check_array([[0]], [0], NC=2, F=1, rows_used=1, preload=False)
+
+
 def test_indices_closer_than_f_cycles_collide() -> None:
     with pytest.raises(AssertionError, match="multiplies twice"):
         clock.check_array([[0, 1]], [4], NC=2, F=2, rows_used=1, preload=False)

@@ -49,6 +49,24 @@ def test_groups_share_a_tile_up_to_one_small_array() -> None:
     ]  # fmt: skip
 
 
+def test_channel_tiles_stay_inside_the_range_of_their_group() -> None:
+    """Ranges of 5 channels cut into 2 tiles of 3 and 2, wherever the range begins."""
+    spec = mini(ICAP=32)  # half a buffer holds 4 channels x 2 columns
+    geo = Geometry(R=1, S=1, H=2, W=2, OW=2)
+    todo = tiler.plan(spec, ones(6, 5, 1, 1), groups=2, geo=geo, OH=2)
+    assert [(s.filters, s.channels, s.acc) for s in todo.steps] == [
+        ((0, 3), (0, 3), False), ((0, 3), (3, 5), True),
+        ((3, 6), (5, 8), False), ((3, 6), (8, 10), True),
+    ]  # fmt: skip
+
+
+def test_policy_counts_the_channels_of_each_range() -> None:
+    """Two groups of 2 filters x 3 channels, dense, tall F = 1: two tiles of 3 channels / NC."""
+    w = ones(4, 3, 1, 1)
+    spans = tiles.filter_tiles(mini(SPLIT_LT=0), 4, 3, 2, 8, False)
+    assert tiles.policy_cost(mini(), w, 2, spans) == 2 * 3 / 2
+
+
 def test_weights_outside_the_group_are_zero() -> None:
     w = [[[[k + 1]]] for k in range(4)]
     assert tiles.tile_weights(w, 4, (1, 3), (1, 3)) == [[[[2]], [[0]]], [[[0]], [[3]]]]
