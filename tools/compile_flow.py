@@ -93,6 +93,7 @@ def compiler_of(name: str) -> TargetCompiler:
     return find_target(name).compiler()
 
 
+@np.errstate(all="ignore")  # values that become infinite are found, and refused in words
 def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     """Compile a model.
 
@@ -144,6 +145,7 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     return Outcome(compiled, feeds, is_random)
 
 
+@np.errstate(all="ignore")  # values that become infinite are found, and refused in words
 def resume(
     path: Path,
     *,

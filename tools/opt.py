@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.targets.mlir import MLIRTarget
 from xdsl.utils.exceptions import ArgSpecParseError
@@ -142,7 +143,7 @@ def body(argv: list[str] | None) -> int:
     """Run the passes; xDSL's own errors become sentences."""
     driver = SpccOpt(argv)
     passes = f" -p {driver.args.passes}" if driver.args.passes else ""
-    with blaming(f"{driver.get_input_name()}{passes}"):
+    with np.errstate(all="ignore"), blaming(f"{driver.get_input_name()}{passes}"):
         driver.run()
     driver.write_output()
     return 0
