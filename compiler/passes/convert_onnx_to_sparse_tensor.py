@@ -97,7 +97,7 @@ class _Conversion:
             self._host_call([node], str(reason))
 
     def _keep_integers(self, node: NodeOp) -> None:
-        """Let the layer before a quantiser of the host make its very integers, if it has no other user."""
+        """Let the layer before a quantiser of the host make its integers, if only it uses them."""
         source = node.inputs[0]
         if source not in self.values or not source.has_one_use():
             return
