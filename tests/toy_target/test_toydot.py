@@ -17,6 +17,7 @@ from spcc.compiler.targets.base import PIPELINE
 from spcc.isa.asm import assemble, disassemble
 from spcc.isa.errors import PassError, UnsupportedError
 from spcc.isa.program import Program
+from spcc.models.builder import GraphBuilder
 from spcc.models.digits import MODEL as DIGITS
 from spcc.models.small import BUILDERS, residual_block, single_conv
 from spcc.tools import asm, docs, objdump, opt, spcc, targets
@@ -146,6 +147,7 @@ def test_cycles_of_a_convolution_follow_the_rule(changes: dict) -> None:
         outcome = compiled(model, spec)
         ran = run_program(outcome.compiled.program, outcome.feeds)
         (layer,) = ran.session.report["layers"]
+        check_run(ran, model, outcome.feeds).outputs.raise_on_mismatch()
         K, *terms = model.graph.initializer[0].dims
         (output,) = ran.outputs.values()
         assert layer["cycles"] == output.size * -(-prod(terms) // spec.M)
@@ -225,6 +227,19 @@ def test_a_view_that_the_layout_breaks_is_an_error_of_the_target(vary: Callable[
     vary(strides=channels_last(1))
     with pytest.raises(PassError, match=r"cannot be seen as .*\n  hint: the target must limit"):
         compiled(BUILDERS["shuffle"](), ToydotSpec())
+
+
+def test_images_with_gaps_between_them_cannot_be_joined(vary: Callable[..., None]) -> None:
+    build = GraphBuilder("joined")
+    value = build.conv(build.input(2, 3, 4, 4), build.weights(5, 3, 4, 4), None)
+    shape = build.constant(np.array([1, 10]))
+    model = build.model(build.node("Relu", build.node("Reshape", value, shape)))
+    compiled(model, ToydotSpec())
+    vary(strides=channels_last(5))
+    compiled(model, ToydotSpec())
+    vary(strides=channels_last(8))
+    with pytest.raises(PassError, match=r"\[2, 5, 1, 1\] as the target lays it out cannot be seen"):
+        compiled(model, ToydotSpec())
 
 
 class ToydotMarkPass(ModulePass):
