@@ -202,14 +202,26 @@ def vary(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return change
 
 
+def sums_and_copies() -> onnx.ModelProto:
+    """Layers of the PPU alone: an input added to itself, and copied twice into one tensor."""
+    build = GraphBuilder("sums_and_copies")
+    x = build.input(2, 3, 4, 5)
+    return build.model(build.node("Concat", x, build.node("Add", x, x), x, axis=1))
+
+
+LAID_OUT = {
+    **{n: BUILDERS[n] for n in ("single_conv", "gemm", "mlp", "concat_block", "lrn_softmax")},
+    "residual_block_strided": BUILDERS["residual_block_strided"],
+    "sums_and_copies": sums_and_copies,
+}
+
+
 @pytest.mark.parametrize("block", [1, 16])
-@pytest.mark.parametrize(
-    "name", ["single_conv", "gemm", "mlp", "residual_block_strided", "concat_block", "lrn_softmax"]
-)
+@pytest.mark.parametrize("name", LAID_OUT)
 def test_activations_may_lie_position_by_position(
     name: str, block: int, vary: Callable[..., None]
 ) -> None:
-    model = BUILDERS[name]()
+    model = LAID_OUT[name]()
     usual = compiled(model, SMALL)
     limits = {**COMPILER.limits, ReshapeOp: (stays_a_view,)}
     vary(strides=channels_last(block), limits=limits)
