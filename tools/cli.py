@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from time import monotonic
@@ -33,7 +33,8 @@ EXIT_INTERRUPTED = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, `kill` and `timeout`, the terminal closing."""
-_CLEAN_UP_SECONDS = 5.0
+_CLEAN_UP_SECONDS, _LIBRARY_SECONDS = 5.0, 10.0
+_END = b"\0"  # the wake-up descriptor writes signal numbers, which begin at 1
 _ELSEWHERE = "choose another place with -o or --out-dir"
 _HINTS = {
     errno.EACCES: f"check the permissions, or {_ELSEWHERE}",
@@ -169,9 +170,11 @@ def _interruptible() -> Generator[None]:
         yield
         return
     first: list[float] = []
+    seen = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
+        seen.set()
         now = monotonic()
         if not first or now - first[0] > _CLEAN_UP_SECONDS:
             first[:] = [now]
@@ -179,10 +182,41 @@ def _interruptible() -> Generator[None]:
 
     old = {number: signal.getsignal(number) for number in _SIGNALS}
     caught = [number for number, action in old.items() if action not in (signal.SIG_IGN, None)]
+    with _watched(caught, seen):
+        try:
+            for number in caught:
+                signal.signal(number, stop)
+            yield
+        finally:
+            for number in caught:
+                signal.signal(number, old[number])
+
+
+@contextmanager
+def _watched(numbers: Collection[int], seen: threading.Event) -> Generator[None]:
+    """End the process when a signal stays unseen: Python handles it after the library's call.
+
+    Args:
+        numbers: The signals.
+        seen: Set by their handler.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def watch() -> None:
+        while (byte := os.read(reader, 1)) != _END:
+            if byte[0] in numbers and not seen.wait(_LIBRARY_SECONDS):
+                os.write(2, b"error: interrupted in the middle of a library's call\n")
+                os._exit(EXIT_INTERRUPTED)
+
+    watcher = threading.Thread(target=watch, daemon=True, name="signals")
+    watcher.start()
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        for number in caught:
-            signal.signal(number, stop)
         yield
     finally:
-        for number in caught:
-            signal.signal(number, old[number])
+        signal.set_wakeup_fd(before)
+        os.write(writer, _END)
+        watcher.join()
+        os.close(reader)
+        os.close(writer)

@@ -14,8 +14,9 @@ from xdsl.dialects.builtin import ModuleOp, TensorType
 
 from .. import __version__
 from ..compiler.context import main_of
-from ..compiler.dialects.onnx import INPUTS_ATTRIBUTE, names_of
+from ..compiler.dialects.onnx import INPUTS_ATTRIBUTE, InitializerOp, names_of
 from ..compiler.dialects.onnx_values import Tensor, dtype_name
+from ..compiler.dialects.sparse_tensor import shape_of
 from ..compiler.driver import (
     Compilation,
     Compiled,
@@ -29,6 +30,7 @@ from ..compiler.frontend.onnx import import_model
 from ..compiler.targets.base import TargetCompiler
 from ..isa.base import BaseSpec
 from ..isa.errors import UsageError
+from .memory import check_size
 from .sources import Array, Model, Ports, check_feeds, load_arrays, split_runs
 from .targets import Target, find_target
 
@@ -107,6 +109,7 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     compiler = request.target.compiler()
     imported = import_model(request.model.source, shapes=request.shapes, batch=request.batch)
     module, store = imported.module, imported.store
+    check_size(value_shapes(module), request.model.name)
     ports = input_ports(module)
     runs, feeds, is_random = _inputs(request, ports)
     attach_calibration(module, store, runs, tuple(ports))
@@ -192,6 +195,14 @@ def _dumped_targets(path: Path) -> list[Target]:
     except OSError:
         return []  # read_module says what is wrong
     return [target for name, target in all_targets().items() if f'"{name}"' in text]
+
+
+def value_shapes(module: ModuleOp) -> list[tuple[int, ...]]:
+    """The shape of every tensor that a network computes or is given."""
+    block = main_of(module).body.block
+    results = [r for op in block.ops if not isinstance(op, InitializerOp) for r in op.results]
+    values = [*block.args, *results]
+    return [shape_of(v) for v in values if isinstance(v.type, TensorType)]
 
 
 def input_ports(module: ModuleOp) -> Ports:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
+
+from ..isa.errors import UnsupportedError
 
 _CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -13,6 +16,27 @@ _CGROUPS = (
         "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     ),
 )
+_VALUE_BYTES, _LARGEST_BYTES = 16, 64
+"""Measured: per element of all tensors (image, taps, reference), and of the largest one (inputs are
+drawn and layers computed in double precision)."""
+
+
+def check_size(shapes: Iterable[tuple[int, ...]], where: str) -> None:
+    """Refuse a network whose tensors this machine cannot hold, before it tries to.
+
+    Raises:
+        UnsupportedError: It is too large.
+    """
+    counts = [prod(shape) for shape in shapes]
+    needed = _VALUE_BYTES * sum(counts) + _LARGEST_BYTES * max(counts, default=0)
+    available = available_bytes()
+    if available is not None and needed > available:
+        raise UnsupportedError(
+            f"tensors of {sum(counts)} elements need about {needed >> 30} GiB to compile and run, "
+            f"{available >> 30} GiB are free",
+            where,
+            "use a smaller --batch or --shape",
+        )
 
 
 def available_bytes() -> int | None:

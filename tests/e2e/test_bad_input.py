@@ -666,3 +666,10 @@ def test_claims_beyond_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     save(proto, "m.onnx")
     assert call("spcc", "m.onnx") == 1
     assert_sentence(capsys.readouterr().err, "negative dimension", "hint")
+
+
+def test_networks_beyond_the_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    save(one("Relu", {}, [1, 3, 25_000, 25_000]), "m.onnx")
+    assert call("spcc", "m.onnx") == 3
+    assert_sentence(capsys.readouterr().err, "GiB are free", "--batch or --shape")
+    assert set(files()) == {"m.onnx"}
