@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...isa.errors import UnsupportedError
-from ...isa.formats.spots_tile import tile_bytes
+from ...isa.formats.spots_tile import block_map, tile_bytes
 from ...isa.targets.spots import SpotsSpec
 from ..backend.window import Weights, Window
 
@@ -274,11 +274,9 @@ class _Blocks:
 
 
 def _blocks_per_channel(dense: Weights, G: int, channels: int) -> _Blocks:
-    Kt = dense.shape[0]
-    starts = np.arange(0, Kt, G, dtype=np.intp)
-    nonzero = np.logical_or.reduceat(dense != 0, starts, axis=0)
-    per_channel = nonzero.reshape(starts.size, channels, -1).sum(axis=2)
-    columns = nonzero.any(axis=0).reshape(channels, -1).sum(axis=1)
+    nonzero = block_map(dense, G)
+    per_channel = np.count_nonzero(nonzero.reshape(len(nonzero), channels, -1), axis=2)
+    columns = np.count_nonzero(nonzero.any(axis=0).reshape(channels, -1), axis=1)
     return _Blocks(
         np.pad(np.cumsum(per_channel, axis=1), ((0, 0), (1, 0))).astype(np.int64),
         np.pad(np.cumsum(columns), (1, 0)).astype(np.int64),

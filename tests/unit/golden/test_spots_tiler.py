@@ -161,3 +161,43 @@ def test_images_are_loaded_one_after_the_other_and_weights_once() -> None:
         (0, "dram_wt"), (0, "dram_in"), (1, "dram_in"), (2, "dram_in"),
     ]  # fmt: skip
     assert todo.bytes_of("dram_in") == 3 * 2 * 4 * 4 * 2
+
+
+def test_banded_convolution_loads_its_halo_again() -> None:
+    """Rows of 8 words; bands of 2 output rows read 3 input rows, the last band reads 2."""
+    geo = Geometry(R=2, S=1, H=8, W=8, OW=8)
+    todo = tiler.plan(mini(FCAP=224), ones(3, 2, 2, 1), geo=geo, OH=7)
+    assert [(s.oy0, s.rows) for s in todo.steps] == [(0, 2), (2, 2), (4, 2), (6, 1)]
+    assert [load.byte_count for load in todo.loads if load.stream == "dram_in"] == [96, 96, 96, 64]
+    assert [load.before for load in todo.loads if load.stream == "dram_in"] == [0, 1, 2, 3]
+    assert todo.bytes_of("dram_wt") == 8 * (1 + 2 * 1 + 2 * 2)
+
+
+def test_steps_of_later_groups_carry_their_own_registers() -> None:
+    """Split tiles on a 3 x 3 kernel: the reserve is one unit's half, 2 rows of 4 elements."""
+    spec = mini(NR=8, NREG=1, SPLIT_LT=5, RCAP=64)
+    todo = tiler.plan(spec, ones(8, 3, 3, 3), groups=2, geo=G3, OH=4)
+    assert [(s.channels, s.split, s.F, s.Kt, s.Ct, s.Q, s.cres) for s in todo.steps] == [
+        ((0, 3), True, 1, 4, 3, 1, 2), ((3, 6), True, 1, 4, 3, 1, 2),
+    ]  # fmt: skip
+    assert [load.byte_count for load in todo.loads if load.stream == "dram_in"] == [96, 96]
+
+
+def test_layer_totals_are_the_sums_of_its_instructions() -> None:
+    x, w = [dense(3, 4, 4), dense(3, 4, 4)], ones(3, 3, 3, 3)
+    one = tiler.layer(mini(), x[:1], w, geo=G3, OH=4)
+    two = tiler.layer(mini(), x, w, geo=G3, OH=4)
+    assert two.cycles == 2 * one.cycles > 0
+    for name, count in one.counters.items():
+        assert two.counters[name] == (count if name == "dram_wt" else 2 * count), name
+    macs = ("mac_effectual", "mac_gated", "mac_skipped")
+    assert sum(one.counters[name] for name in macs) == 3 * 3 * 9 * 16
+
+
+def test_pool_totals_are_the_sums_of_its_instructions() -> None:
+    one = tiler.pool_layer(mini(), [dense(3, 4, 4)], geo=G4, OH=2, op=1)
+    two = tiler.pool_layer(mini(), [dense(3, 4, 4)] * 2, geo=G4, OH=2, op=1)
+    assert two.cycles == 2 * one.cycles > 0
+    assert two.counters == {name: 2 * count for name, count in one.counters.items()}
+    assert (one.counters["pool_ops"], one.counters["dram_in"]) == (48, 96)
+    assert one.output == [[[[2 + c, 4 + c], [4 + c, 6 + c]] for c in range(3)]]
