@@ -128,3 +128,29 @@ def find_target(name: str) -> Target:
         known = ", ".join(sorted([*TARGETS, *offered]))
         raise UsageError(f"unknown target '{name}'", "--target", f"the targets are {known}")
     return _load(name)
+
+
+def check_target(target: Target) -> None:
+    """Hold the parts of a target together; for its tests, as it imports them all.
+
+    Raises:
+        TypeError: Two parts do not agree, or a limit has no sentence.
+        PassError: The pipeline names a pass that is not there.
+    """
+    from ..compiler.driver import parse_pipeline
+
+    isa, spec = target.isa(), target.spec()
+    compiler, machine = target.compiler(), target.machine()
+    for name, part_of in (("instruction set", isa), ("compiler", compiler), ("machine", machine)):
+        if part_of.name != target.name:
+            raise TypeError(f"the {name} of target '{target.name}' is called '{part_of.name}'")
+    for name, half in (("compiler", compiler), ("machine", machine)):
+        if half.isa != isa or half.spec_type is not spec:
+            raise TypeError(f"the {name} of {target.name} has other instructions or parameters")
+    for op, limits in compiler.limits.items():
+        for limit in limits:
+            if not limit.__doc__:
+                raise TypeError(f"a limit of {target.name} on {op.name} lacks its sentence")
+    parse_pipeline(compiler.pipeline, compiler)
+    machine.new_state(spec())
+    machine.energy(spec())

@@ -49,6 +49,10 @@ def test_it_is_small_and_spcc_does_not_know_it() -> None:
             assert "toydot" not in path.read_text(encoding="utf-8"), path
 
 
+def test_its_parts_belong_together() -> None:
+    targets.check_target(find_target("toydot"))
+
+
 def test_the_tools_list_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert spcc.main(["--list-targets"]) == 0
     assert "toydot       dense dot-product engine, the example of" in capsys.readouterr().out

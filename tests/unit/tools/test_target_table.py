@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from spcc.isa.errors import UsageError
+from spcc.compiler.dialects.sparse_tensor import Conv2dOp
+from spcc.isa.base import BaseSpec
+from spcc.isa.errors import PassError, UsageError
 from spcc.tools import targets
 
 GUEST = replace(targets.TARGETS["spots"], name="guest")
@@ -93,3 +95,46 @@ def test_real_entry_points_are_read(offer: Offer, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(targets, "entry_points", lookup)
     assert targets.find_target("guest") is GUEST
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_the_parts_of_our_targets_belong_together(name: str) -> None:
+    targets.check_target(targets.TARGETS[name])
+
+
+SPOTS = targets.TARGETS["spots"]
+
+
+def altered(kind: str, **changes: Any) -> targets.Target:
+    """SPOTS with another part."""
+    other = replace(getattr(SPOTS, kind)(), **changes)
+    return replace(SPOTS, **{kind: lambda: other})
+
+
+class OtherSpec(BaseSpec, frozen=True, kw_only=True):
+    """Parameters of no target."""
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (replace(SPOTS, name="guest"), "instruction set of target 'guest' is called 'spots'"),
+        (altered("machine", name="guest"), "the machine of target 'spots' is called 'guest'"),
+        (altered("compiler", name="guest"), "the compiler of target 'spots' is called 'guest'"),
+        (altered("isa", version=9), "the compiler of spots has other instructions"),
+        (altered("machine", spec_type=OtherSpec), "the machine of spots has other instructions"),
+        (
+            altered("compiler", limits={Conv2dOp: (lambda op: True,)}),
+            "a limit of spots on sparse_tensor.conv2d lacks its sentence",
+        ),
+        (altered("machine", memories=lambda spec: ()), "machine spots has no memory obuf"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_named(target: targets.Target, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        targets.check_target(target)
+
+
+def test_a_pipeline_must_name_passes_that_are_there() -> None:
+    with pytest.raises(PassError, match="no-such-pass"):
+        targets.check_target(altered("compiler", pipeline="tile,no-such-pass"))
