@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import TextIO
 
@@ -35,6 +35,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, `kill` and `timeout`, the terminal closing."""
 _CLEAN_UP_SECONDS, _LIBRARY_SECONDS = 5.0, 10.0
 _END = b"\0"  # the wake-up descriptor writes signal numbers, which begin at 1
+_AGAIN, _AGAIN_SECONDS = 128, 0.01  # added to a number: no signal has one as large
 _ELSEWHERE = "choose another place with -o or --out-dir"
 _HINTS = {
     errno.EACCES: f"check the permissions, or {_ELSEWHERE}",
@@ -170,11 +171,13 @@ def _interruptible() -> Generator[None]:
         yield
         return
     first: list[float] = []
+    latest = [int(signal.SIGINT)]
     seen = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         seen.set()
+        latest[:] = [number]
         now = monotonic()
         if not first or now - first[0] > _CLEAN_UP_SECONDS:
             first[:] = [now]
@@ -182,7 +185,12 @@ def _interruptible() -> Generator[None]:
 
     old = {number: signal.getsignal(number) for number in _SIGNALS}
     caught = [number for number, action in old.items() if action not in (signal.SIG_IGN, None)]
-    with _watched(caught, seen):
+
+    def lost() -> int:
+        first.clear()
+        return latest[0]
+
+    with _watched(caught, seen) as writer, _kept(writer, lost):
         try:
             for number in caught:
                 signal.signal(number, stop)
@@ -193,19 +201,50 @@ def _interruptible() -> Generator[None]:
 
 
 @contextmanager
-def _watched(numbers: Collection[int], seen: threading.Event) -> Generator[None]:
+def _kept(writer: int, lost: Callable[[], int]) -> Generator[None]:
+    """Send a signal again when its exception rose where Python drops exceptions.
+
+    That is in a finaliser or a callback, which a garbage collection may run at any time.
+
+    Args:
+        writer: Where the thread of `_watched` listens.
+        lost: Makes the handler raise anew; returns the signal.
+    """
+    report = sys.unraisablehook
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if isinstance(dropped.exc_value, KeyboardInterrupt):
+            os.write(writer, bytes([_AGAIN + lost()]))
+        else:
+            report(dropped)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+
+
+@contextmanager
+def _watched(numbers: Collection[int], seen: threading.Event) -> Generator[int]:
     """End the process when a signal stays unseen: Python handles it after the library's call.
 
     Args:
         numbers: The signals.
         seen: Set by their handler.
+
+    Yields:
+        A descriptor: a signal's number + 128 written there sends it again a moment later.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
 
     def watch() -> None:
         while (byte := os.read(reader, 1)) != _END:
-            if byte[0] in numbers and not seen.wait(_LIBRARY_SECONDS):
+            if byte[0] >= _AGAIN:
+                sleep(_AGAIN_SECONDS)  # until the callback has returned
+                os.kill(os.getpid(), byte[0] - _AGAIN)
+            elif byte[0] in numbers and not seen.wait(_LIBRARY_SECONDS):
                 os.write(2, b"error: interrupted in the middle of a library's call\n")
                 os._exit(EXIT_INTERRUPTED)
 
@@ -213,7 +252,7 @@ def _watched(numbers: Collection[int], seen: threading.Event) -> Generator[None]
     watcher.start()
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield
+        yield writer
     finally:
         signal.set_wakeup_fd(before)
         os.write(writer, _END)
