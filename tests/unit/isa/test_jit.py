@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import spcc.runtime.jit as spcc_jit
-from spcc.runtime.jit import add32, array, cache_folder, jit, run_parallel, scaled_product, types
+import spcc.isa.jit as spcc_jit
+from spcc.isa.jit import add32, array, cache_folder, jit, run_parallel, scaled_product, types
 
 KERNEL = """
 import sys
 import numpy as np
-from spcc.runtime.jit import array, jit, types
+from spcc.isa.jit import array, jit, types
 
 @jit(types.int64(array(types.int64, 1, is_read_only=True)))
 def total(values):
