@@ -141,7 +141,7 @@ def _reshape(b: Builder, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
 
 def reshape(b: Builder) -> SSAValue:
     """Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout: the same bytes."""
-    if len(b.node.outputs) > 1 and b.node.outputs[1].has_one_use():
+    if len(b.node.outputs) > 1 and b.node.outputs[1].uses.get_length():
         raise NotALayer("its second output is used")
     return b.layer(ReshapeOp, [b.operands[0]], b.shape)
 

@@ -64,3 +64,19 @@ def test_a_constant_output_is_a_call_without_inputs(start):
     assert (len(op.inputs), op.tensors.data[0].data) == (0, "kept")
     onnx.checker.check_model(fragment)
     assert run_model(fragment.SerializeToString(), [], "kept")[0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("uses", [0, 1, 2])
+def test_a_dropout_whose_mask_is_used_is_left_to_the_host(start, uses: int):
+    build = GraphBuilder("mask")
+    kept = build.node("Dropout", build.input(1, 2, 3, 3), outputs=2)
+    total = build.node("Relu", kept)
+    for _ in range(uses):
+        total = build.node("Add", total, build.node("Cast", f"{kept}.1", to=onnx.TensorProto.FLOAT))
+    reasons = {
+        op.op_type.data: op.reason.data
+        for op, _ in fragments(start(build.model(total)).run(CONVERT))
+    }
+    expected = {"Dropout", "Cast"} if uses else set()
+    assert reasons.keys() == expected
+    assert not uses or reasons["Dropout"] == "its second output is used"
