@@ -1,9 +1,6 @@
 """The float reference: onnxruntime on the original graph, with every optimisation disabled."""
 
-import multiprocessing
 from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from importlib import import_module
 from os import PathLike
@@ -203,35 +200,6 @@ class Reference:
                 "session.model_external_initializers_file_folder_path", str(folder)
             )
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def run_isolated(
-    model: Source,
-    feeds: Mapping[str, Array],
-    want: Iterable[str] | None = None,
-    overrides: Mapping[str, Array] | None = None,
-) -> dict[str, Array]:
-    """Do one `Reference.run` in a child process, because onnxruntime has crashed on odd models.
-
-    Raises:
-        FrontendError: The child died.
-        SpccError: As `Reference`.
-    """
-    source = model.SerializeToString() if isinstance(model, onnx.ModelProto) else model
-    names = None if want is None else list(want)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_run, source, dict(feeds), names, dict(overrides or {})).result()
-        except BrokenProcessPool as error:
-            raise FrontendError(
-                "onnxruntime crashed on the model", hint="check its attributes and shapes"
-            ) from error
-
-
-def _run(
-    model: Source, feeds: dict[str, Array], want: list[str] | None, overrides: dict[str, Array]
-) -> dict[str, Array]:
-    return Reference(model, overrides).run(feeds, want)
 
 
 def _is_utf8(path: Path | None) -> bool:
