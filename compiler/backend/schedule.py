@@ -39,6 +39,8 @@ class Plane:
     def runs(self, channel: int, position: int, chans: int, length: int) -> tuple[int, int, Dims]:
         """First address, run length in bytes and dims of a sub-block, in as few runs as can be."""
         base = self.moved(channel, position).base
+        if not chans * length:
+            return base, 0, ()
         inner, outer = (length, self.position_stride), (chans, self.channel_stride)
         run = 2
         dims: list[tuple[int, int]] = []
@@ -71,6 +73,18 @@ class Epilogue:
     residual_shift: int | None = None
     bias: bool = False
     staged: bool = False
+
+    def registers(self) -> Pgeo:
+        """The instruction that sets it."""
+        return Pgeo(
+            shift=self.shift,
+            rshift=self.residual_shift or 0,
+            lo=self.lo,
+            hi=self.hi,
+            staged=int(self.staged),
+            residual=int(self.residual_shift is not None),
+            bias=int(self.bias),
+        )
 
 
 @dataclass
@@ -168,17 +182,7 @@ class Schedule:
             residual: Where the residual operand lies.
             staged: Where the source lies if it is not in the accumulators.
         """
-        self.emit(
-            Pgeo(
-                shift=epilogue.shift,
-                rshift=epilogue.residual_shift or 0,
-                lo=epilogue.lo,
-                hi=epilogue.hi,
-                staged=int(epilogue.staged),
-                residual=int(residual is not None),
-                bias=int(epilogue.bias),
-            )
-        )
+        self.emit(epilogue.registers())
         self._lay_sources(0 if staged is not None else pitch)
         half_words = self.spec.PCAP // 4
         both = staged is not None and residual is not None

@@ -97,6 +97,12 @@ def schedule(**settings_: int) -> Schedule:
     return Schedule(ISA, SpotsSpec(**settings_))
 
 
+@pytest.mark.parametrize("position_stride", [2, 32])
+def test_an_empty_block_has_no_runs(position_stride: int):
+    _, run, dims = Plane(64, 2, position_stride).runs(1, 2, 3, 0)
+    assert (run, dims) == (0, ())
+
+
 def instructions(made: Schedule):
     return [op.to_instruction() for op in made.ops if isinstance(op, InstructionOp)]
 
