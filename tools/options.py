@@ -26,9 +26,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--target", help=f"accelerator (default: {DEFAULT_TARGET})")
     p.add_argument("--version", action="version", version=f"spcc {__version__}")
     _machine(p.add_argument_group("machine"))
-    _model(p.add_argument_group("model"))
+    model_options(p.add_argument_group("model"))
     _output(p.add_argument_group("output"))
-    _run(p.add_argument_group("run and check"))
+    run_options(p.add_argument_group("run and check"))
     return p
 
 
@@ -42,7 +42,8 @@ def _machine(g: Any) -> None:
     g.add_argument("--list-ops", action="store_true", help="list the operators the target runs")
 
 
-def _model(g: Any) -> None:
+def model_options(g: Any) -> None:
+    """Add what says how a model is compiled."""
     g.add_argument("--prune", metavar="SCHEME=AMOUNT", help="e.g. group=0.7, magnitude=0.5")
     g.add_argument("--calibration", type=path, metavar="F.npz", help="inputs to choose scales by")
     g.add_argument(
@@ -75,7 +76,8 @@ def _output(g: Any) -> None:
     g.add_argument("--debug", action="store_true", help="traceback for errors too")
 
 
-def _run(g: Any) -> None:
+def run_options(g: Any) -> None:
+    """Add what says how a program is run and checked."""
     g.add_argument(
         "--input", action="append", default=[], metavar="NAME=F.npy", help="an input of the run"
     )

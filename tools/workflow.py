@@ -17,6 +17,7 @@ from .option_types import dimensions
 from .options import DEFAULT_TARGET
 from .outputs import placing, placing_in
 from .report import About, Checked, write_report
+from .report_schema import Report
 from .run_flow import Ran, check_run, report_of, run_program, warn_of_saturation, write_trace
 from .sources import DEFAULT_MODEL, Array, Model, configuration, find_model, plain, read_inputs
 from .targets import find_target
@@ -57,7 +58,7 @@ class Workflow:
         """Do the job."""
         stage = LAST_PASS.get(self.args.emit)
         try:
-            outcome = self._compile(stage)
+            outcome = self.compile(stage)
         except StopCompilation as stopped:
             write_text(stopped.text, self.args.output)
             return 0
@@ -101,7 +102,8 @@ class Workflow:
         demo = {} if given else demo_inputs(self.model, self.args)
         return given or demo, bool(demo)
 
-    def _compile(self, stop_after: str | None) -> Outcome:
+    def compile(self, stop_after: str | None = None) -> Outcome:
+        """Compile the model, or go on from the dump; StopCompilation after the pass named."""
         started = perf_counter()
         if self.args.resume_from:
             outcome = self._resume(stop_after)
@@ -147,15 +149,19 @@ class Workflow:
             program.save(path)
         print(f"program: {path} ({path.stat().st_size} bytes)", file=sys.stderr)
 
-    def _run(self, outcome: Outcome) -> int:
-        args = self.args
+    def evaluate(self, outcome: Outcome) -> tuple[Ran, Checked | None, Report]:
+        """Run the program, compare with the reference unless that is off, and report."""
+        args, program = self.args, outcome.compiled.program
         checking = not args.no_check and self.model is not None
-        program = outcome.compiled.program
         ran = run_program(
             program, outcome.feeds, trace=args.trace, taps=checking, max_cycles=args.max_cycles
         )
         checked = self._check(ran, outcome) if checking else None
-        report = report_of(ran, self._about(program), checked)
+        return ran, checked, report_of(ran, self._about(program), checked)
+
+    def _run(self, outcome: Outcome) -> int:
+        args = self.args
+        ran, checked, report = self.evaluate(outcome)
         with placing_in(self.folder):
             write_report(report, self.folder)
             if args.trace:
