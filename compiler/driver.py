@@ -23,6 +23,7 @@ from ..isa.program import Program
 from .backend.emit import emit
 from .context import CALIBRATION_KEY, CompilerContext, attach_target, main_of, target_of
 from .dialects import all_dialects
+from .dialects.onnx_values import from_text, to_text
 from .dialects.program import from_attribute, to_attribute
 from .dialects.sparse_tensor import Conv2dOp, HostCallOp, MatmulOp, WeightOp
 from .dialects.target import make_dialect
@@ -93,7 +94,10 @@ def attach_calibration(
 ) -> None:
     """Put the calibration inputs into the store and their keys into the module."""
     keys = [
-        [store.add(store.fresh_key(f"calibration.{i}", name), run[name]) for name in names]
+        [
+            store.add(store.fresh_key(f"calibration.{i}", to_text(name).data), run[name])
+            for name in names
+        ]
         for i, run in enumerate(runs)
     ]
     module.attributes[CALIBRATION_KEY] = to_attribute(keys)
@@ -194,7 +198,8 @@ class Compilation:
                 f"the pass left invalid IR: {error}", step.name, "a bug of spcc"
             ) from error
         self.seconds[step.name] = perf_counter() - started
-        self._after(step.name)
+        with self._blaming(step.name):
+            self._after(step.name)
         self._reached(number, step.name)
 
     def _after(self, name: str) -> None:
@@ -289,7 +294,7 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
 def host_calls(module: ModuleOp) -> list[tuple[str, str, str]]:
     """(node, operator, reason) of every host call, in order."""
     return [
-        (op.nodes.data[0].data, op.op_type.data, op.reason.data)
+        (from_text(op.nodes.data[0]), op.op_type.data, op.reason.data)
         for op in main_of(module).body.block.ops
         if isinstance(op, HostCallOp)
     ]
@@ -302,5 +307,5 @@ def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
         weight = op.weight.owner if isinstance(op, Conv2dOp | MatmulOp) else None
         if isinstance(weight, WeightOp) and weight.source is not None:
             array = store[weight.key.data]
-            pruned[weight.source.data] = array.T if weight.transposed is not None else array
+            pruned[from_text(weight.source)] = array.T if weight.transposed is not None else array
     return pruned

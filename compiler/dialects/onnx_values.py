@@ -11,6 +11,7 @@ bytes, so these letters (and backslash and control letters) are written as Pytho
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
@@ -132,6 +133,13 @@ _TYPES: dict[str, Attribute] = {
     **{f"int{n}": IntegerType(n) for n in (8, 16, 32, 64)},
     **{f"uint{n}": IntegerType(n, Signedness.UNSIGNED) for n in (8, 16, 32, 64)},
 }
+_ESCAPED = re.compile(
+    r"(?:[^\\\x80-\U0010FFFF]|"
+    r"\\(?:[\\tnr]|x[\da-fA-F]{2}|u(?![dD][89a-fA-F])[\da-fA-F]{4}|"
+    r"U00(?:0[1-9a-fA-F]|10)[\da-fA-F]{4}))*",
+    re.ASCII | re.DOTALL,
+)
+"""What `to_text` writes: ASCII, and Python's escapes of letters; half a surrogate pair is none."""
 _DTYPES = {kind: name for name, kind in _TYPES.items()}
 
 
@@ -144,8 +152,10 @@ def from_text(attribute: StringAttr) -> str:
     """The string that `to_text` was given.
 
     Raises:
-        ValueError: The text holds something that is not an escape (it was written by hand).
+        ValueError: The text holds something that `to_text` does not write (it was written by hand).
     """
+    if not _ESCAPED.fullmatch(attribute.data):  # Python would only warn of an unknown escape
+        raise ValueError(f"'{attribute.data}' has a malformed escape")
     return attribute.data.encode("ascii").decode("unicode_escape")
 
 

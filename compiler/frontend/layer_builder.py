@@ -14,6 +14,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from ..dialects.encoding import EncodingAttr
 from ..dialects.onnx import InitializerOp, NodeOp, NoValueOp, tensor_name
+from ..dialects.onnx_values import to_text
 from ..dialects.sparse_tensor import WeightOp, shape_of
 from ..layer_properties import layer_properties
 from ..weights import WeightStore
@@ -112,10 +113,10 @@ class Builder:
             assert isinstance(value.owner, InitializerOp)
             key, array = value.owner.key.data, self.store[value.owner.key.data]
         else:
-            key = self.store.fresh_key(tensor_name(value), "layer")
+            key = self.store.fresh_key(to_text(tensor_name(value)).data, "layer")
             self.store.add(key, np.ascontiguousarray(array, dtype=np.float32))
         properties: dict[str, Attribute] = {"key": StringAttr(key)}
-        properties["source"] = StringAttr(tensor_name(value))
+        properties["source"] = to_text(tensor_name(value))
         if transposed:
             properties["transposed"] = BoolAttr.from_bool(True)
         return self.add(
@@ -131,7 +132,7 @@ class Builder:
             real = dequantised_values(node, self.store)
             return self.float_constant("dequantised", real.T if transposed else real)
         integers = np.ascontiguousarray(integers.T) if transposed else integers
-        key = self.store.fresh_key(tensor_name(node.inputs[0]), "i16")
+        key = self.store.fresh_key(to_text(tensor_name(node.inputs[0])).data, "i16")
         self.store.add(key, integers)
         kind = TensorType(i16, integers.shape, EncodingAttr.of(frac, bits))
         return self.add(WeightOp(properties={"key": StringAttr(key)}, result_types=[kind]))

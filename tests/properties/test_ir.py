@@ -121,11 +121,6 @@ def test_every_stage_returns_from_text_and_resumes_to_the_same_bytes(
 
 
 @EACH_TARGET
-@pytest.mark.xfail(
-    strict=True,
-    reason="keys and sources of weights, and keys of calibration inputs, hold raw ONNX names; xDSL "
-    "reads those with letters beyond ASCII back as bytes",
-)
 def test_names_beyond_ascii_resume_too(tmp_path: Path, target: str):
     build = GraphBuilder("names")
     x = build.input(1, 2, 4, 4, name="Bild_ä")

@@ -28,6 +28,7 @@ from spcc.compiler.dialects.onnx_values import (
     dtype_name,
     encode_value,
     from_text,
+    is_text,
     tensor_type,
     to_text,
     value_kind,
@@ -331,3 +332,16 @@ def test_name_hints(name: str, hint: str | None) -> None:
     op = xdsl_test.TestOp(result_types=[F32])
     hint_name(op.results[0], name)
     assert op.results[0].name_hint == hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(r"\d", "\\", r"\x4", r"\u00e", r"\N{DASH}", r"\777", r"\a", "ä"),  # never written
+        *(r"\ud800", r"\udfff", r"\U0000d800", r"\U00110000"),  # no letters
+    ],
+)
+def test_text_that_to_text_does_not_write_is_told_without_a_warning(text: str) -> None:
+    assert not is_text(StringAttr(text))
+    with pytest.raises(ValueError, match="has a malformed escape"):
+        from_text(StringAttr(text))
