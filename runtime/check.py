@@ -16,6 +16,7 @@ than a trained one.
 SQNR is 10 log10(sum reference^2 / sum error^2), the peak the largest absolute reference value. The
 bound on single errors catches the wrong element that an average over a large tensor hides; the LSB
 bound carries tensors so small that an average means nothing (all zeros, a few steps of the scale).
+A layer that makes the integers of a QuantizeLinear of the host is compared with these.
 NaN agrees with NaN only; an infinity agrees with itself and, in fixed point, with the saturated
 value.
 """
@@ -46,6 +47,12 @@ class Tolerance(NamedTuple):
     sqnr_db: float
     outlier: float
     lsb: float
+
+    def accepts(self, max_abs: float, sqnr_db: float, peak: float, step: float) -> bool:
+        """Whether a tensor of this peak and step of the scale, with these errors, agrees."""
+        return max_abs <= self.lsb * step or (
+            sqnr_db >= self.sqnr_db and max_abs <= self.outlier * peak
+        )
 
 
 TOLERANCES = {16: Tolerance(40.0, 1 / 16, 4.0), 8: Tolerance(20.0, 1 / 4, 2.0)}
@@ -103,6 +110,8 @@ class Tap:
         frac: Fraction bits of a fixed-point tensor, else None.
         bits: Bits its values are quantised to, or were on their way to a host operator.
         nodes: ONNX nodes that the layer computes.
+        quantiser_bits: Width of a QuantizeLinear that has no tensor of real values behind it, when
+            the layer makes its integers; `source` is what goes into it.
     """
 
     name: str
@@ -111,6 +120,7 @@ class Tap:
     frac: int | None = None
     bits: int = 16
     nodes: tuple[str, ...] = ()
+    quantiser_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -172,34 +182,26 @@ def compare(
         MismatchError: The shapes differ.
     """
     if actual.shape != expected.shape:
-        raise MismatchError(
-            f"the shape is {list(actual.shape)}, the reference's {list(expected.shape)}", name
-        )
-    if tolerance is None:
-        is_exact = frac is None and expected.dtype.kind in "iub"
-        tolerance = EXACT if is_exact else tolerances[bits]
+        shapes = f"the shape is {list(actual.shape)}, the reference's {list(expected.shape)}"
+        raise MismatchError(shapes, name)
+    is_integer = frac is None and expected.dtype.kind in "iub"
+    tolerance = tolerance or (EXACT if is_integer else tolerances[bits])
     if not expected.size:
         return LayerError(name, 0.0, inf, None, nan, nan, True)
-    real, wanted = actual.astype(np.float64), expected.astype(np.float64)
-    if frac is not None and actual.dtype.kind in "iu":
-        real = np.ldexp(real, -frac)
+    wanted, is_raw = expected.astype(np.float64), actual.dtype.kind in "iub"
+    real = np.ldexp(actual.astype(np.float64), -frac if frac is not None and is_raw else 0)
     errors = _errors(real, wanted, frac, bits)
-    if actual.dtype.kind in "iub" and expected.dtype.kind in "iub" and frac is None:
+    if is_raw and is_integer:
         # 64-bit integers may differ in bits that a float does not have.
         errors = np.maximum(errors, actual != expected)
     finite = np.isfinite(wanted) & np.isfinite(real)
     peak = float(np.abs(wanted[finite]).max(initial=0.0))
-    sqnr_db = _sqnr_db(wanted[finite], errors[finite])
-    worst = int(errors.argmax())
-    max_abs = float(errors.flat[worst])
+    sqnr_db, max_abs = _sqnr_db(wanted[finite], errors[finite]), float(errors.max())
     step = 2.0**-frac if frac is not None else peak * 2.0 ** (1 - bits)
-    passed = max_abs <= tolerance.lsb * step or (
-        sqnr_db >= tolerance.sqnr_db and max_abs <= tolerance.outlier * peak
-    )
-    index = tuple(int(i) for i in np.unravel_index(worst, errors.shape))
-    return LayerError(
-        name, max_abs, sqnr_db, index, float(real.flat[worst]), float(wanted.flat[worst]), passed
-    )
+    passed = tolerance.accepts(max_abs, sqnr_db, peak, step)
+    index = tuple(int(i) for i in np.unravel_index(errors.argmax(), errors.shape))
+    worst = float(real[index]), float(wanted[index])
+    return LayerError(name, max_abs, sqnr_db, index, *worst, passed)
 
 
 def check(
@@ -223,18 +225,29 @@ def check(
 def layer_taps(layers: Iterable[LayerInfo], values: Mapping[str, Array]) -> list[Tap]:
     """The layers' outputs that a session kept (`InferenceSession.taps`), ready for `check`.
 
-    A tensor is held to the narrowest width of the fixed-point layers up to it.
+    A tensor is held to the narrowest width of the fixed-point layers up to it. A layer may make the
+    integers of a host's quantiser: it names its node among its own.
     """
     taps: list[Tap] = []
-    bits = 16
+    bits, layers = 16, list(layers)
+    hosts = [layer for layer in layers if layer.placement == "host"]
+    quantisers = {n for layer in hosts if layer.op == "QuantizeLinear" for n in layer.nodes}
     for layer in layers:
         if layer.output is None or layer.source not in values:
             continue
         if layer.output.frac is not None:
             bits = min(bits, layer.output.bits)
-        actual = values[layer.source]
+        is_kept = layer.output.frac is not None and not quantisers.isdisjoint(layer.nodes)
         taps.append(
-            Tap(layer.name, actual, layer.source, layer.output.frac, bits, tuple(layer.nodes))
+            Tap(
+                layer.name,
+                values[layer.source],
+                layer.source,
+                layer.output.frac,
+                bits,
+                tuple(layer.nodes),
+                layer.output.bits if is_kept else None,
+            )
         )
     return taps
 
@@ -269,15 +282,25 @@ def _check_tap(
 ) -> LayerError:
     if tap.source not in reference:
         raise MismatchError(f"the reference has no tensor '{tap.source}'", f"layer '{tap.name}'")
+    expected = reference[tap.source]
+    if tap.quantiser_bits is not None and tap.frac is not None:
+        expected = _quantised(expected, tap.frac, tap.quantiser_bits)
     found = compare(
         f"layer '{tap.name}'",
         tap.actual,
-        reference[tap.source],
+        expected,
         tap.frac,
         bits=tap.bits,
         tolerances=tolerances,
     )
     return replace(found, name=tap.name, source=tap.source, nodes=tap.nodes)
+
+
+def _quantised(values: Array, frac: int, bits: int) -> npt.NDArray[np.float64]:
+    """The real values of the integers that QuantizeLinear makes by a scale of 2^-frac."""
+    half = 1 << (bits - 1)
+    integers = np.rint(np.ldexp(values.astype(np.float64), frac))
+    return np.ldexp(np.clip(integers, -half, half - 1), -frac)
 
 
 def _errors(

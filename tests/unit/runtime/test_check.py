@@ -1,5 +1,6 @@
 """Comparison with the reference: the tolerance table, odd values, messages."""
 
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -235,3 +236,33 @@ def test_end_to_end_forgives_what_one_layer_must_not_do() -> None:
     assert not check([Tap("layer", expected * 1.2, "t")], {"t": expected}, END_TO_END).passed
     integers = Tap("layer", np.array([1, 2]), "t")
     assert not check([integers], {"t": np.array([1, 3])}, END_TO_END).passed
+
+
+def test_a_layer_that_makes_a_quantisers_integers_is_compared_with_these() -> None:
+    def made(name: str, bits: int, node: str, op: str = "Conv", placement: Any = "native") -> Any:
+        output = info(name, "i16", 4, bits) if op == "Conv" else info(name, "int8", None, 8)
+        return LayerInfo(
+            name=name, op=op, placement=placement, nodes=(name, node), output=output, source=name
+        )
+
+    layers = [
+        made("kept", 8, "q"),
+        made("other", 8, "relu"),
+        made("q", 8, "q", "QuantizeLinear", "host"),
+    ]
+    reference = np.array([1.03, -3.5, 20.0, -9.0])
+    machine = np.array([1.0, -3.5, 127 / 16, -8.0])
+    values = {"kept": machine, "other": machine, "q": np.zeros(4, np.int8)}
+    taps = layer_taps(layers, values)
+    assert [tap.quantiser_bits for tap in taps] == [8, None, None]
+    kept, other = check(taps[:2], {"kept": reference, "other": reference}).layers
+    assert (kept.max_abs, kept.passed) == (0, True)
+    assert (other.max_abs, other.passed) == (20 - 127 / 16, False)
+    broken = replace(taps[0], actual=machine + np.array([0, 0, -5, 0]))
+    assert not check([broken], {"kept": reference}).passed
+
+
+def test_a_quantisers_values_that_are_not_finite() -> None:
+    tap = Tap("t", np.array([7.9375, -8.0]), "t", 4, 8, quantiser_bits=8)
+    assert check([tap], {"t": np.array([np.inf, -np.inf])}).passed
+    assert not check([tap], {"t": np.array([np.nan, -8.0])}).passed
