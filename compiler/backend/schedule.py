@@ -192,14 +192,12 @@ class Schedule:
             first = target + room if both else target
             if residual is not None:
                 self._stage(target, residual, c, p, cn, pn)
-            if staged is not None:
-                self._stage(first, staged, c, p, cn, pn)
             src = source + c + p * pitch if pitch else source + c * length + p
             if staged is not None:
+                self._stage(first, staged, c, p, cn, pn)
                 src = first
-            self.emit(
-                Ppu(src=src, dst=target, chans=cn, len=pn, bias=bias + c if epilogue.bias else 0)
-            )
+            word = bias + c if epilogue.bias else 0
+            self.emit(Ppu(src=src, dst=target, chans=cn, len=pn, bias=word))
             dram, run, dims = output.runs(c, p, cn, pn)
             self.store("pbuf", 2 * target, dram, run, dims)
 
