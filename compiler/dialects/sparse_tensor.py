@@ -8,6 +8,7 @@ row-major in the order of their ONNX shape; weights are [K, C/groups, R, S] or [
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, ClassVar, cast
 
 from xdsl.dialects.builtin import (
@@ -257,11 +258,16 @@ class AffineOp(LayerOp):
 
 @irdl_op_definition
 class ElementwiseOp(LayerOp):
-    """y = clip(x + residual): an add, a clip, a requantisation or a copy, by the PPU alone."""
+    """y = clip(x + residual): an add, a clip, a requantisation or a copy, by the PPU alone.
+
+    With `image_bytes` the result is row-major whatever the target's layout, its images so many
+    bytes apart.
+    """
 
     name = "sparse_tensor.elementwise"
     input = operand_def(TensorType)
     residual = opt_operand_def(TensorType)
+    image_bytes = opt_prop_def(IntegerAttr)
     result = result_def(TensorType)
     assembly_format = (
         "$input (`residual` $residual^ `:` type($residual))? attr-dict "
@@ -271,8 +277,16 @@ class ElementwiseOp(LayerOp):
     def verify_(self) -> None:
         """Check that the shapes are equal."""
         super().verify_()
-        if shape_of(self.input) != shape_of(self.result):
+        shape = shape_of(self.input)
+        if shape != shape_of(self.result):
             raise VerifyException("elementwise takes and gives tensors of one shape")
+        if self.image_bytes is not None:
+            image_bytes, least = self.image_bytes.value.data, 2 * prod(shape[1:])
+            checks.check(bool(shape), "a scalar has no images to be image_bytes apart")
+            checks.check(
+                least <= image_bytes < 1 << 40,
+                f"image_bytes = {image_bytes} is less than the {least} bytes of an image",
+            )
 
 
 @irdl_op_definition

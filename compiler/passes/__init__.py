@@ -17,6 +17,7 @@ _NAMES = (
     "insert-copies",
     "quantize",
     "assign-format",
+    "assign-layout",
     "tile",
     "pack-weights",
     "allocate",

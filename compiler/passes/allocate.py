@@ -19,6 +19,7 @@ from ..dialects.program import to_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
+    ElementwiseOp,
     MatmulOp,
     ReshapeOp,
     WeightOp,
@@ -120,6 +121,8 @@ class _Placement:
             shape, itemsize = shape_of(value), element_bytes(value)
             is_fixed = encoding_of(value) is not None and len(shape) > 1
             strides = self.strides(shape) if is_fixed else compact_strides(shape, itemsize)
+            if isinstance(op, ElementwiseOp) and op.image_bytes is not None:
+                strides = (op.image_bytes.value.data, *compact_strides(shape, itemsize)[1:])
             view = View(_align(self.end), strides)
             self.end = view.offset + (shape[0] * strides[0] if shape else itemsize)
         self.views[value] = view
@@ -143,7 +146,7 @@ class _Placement:
             raise PassError(
                 f"{list(before)} as the target lays it out cannot be seen as {list(shape)}",
                 op.label,
-                "the target must limit ReshapeOp to what stays a view",
+                "assign-layout runs first",
             )
         strides = compact_strides(shape, itemsize)
         if keeps_images:

@@ -36,13 +36,17 @@ class FuseEpiloguePass(ModulePass):
     """Move elementwise ops and requantisations into their producers.
 
     Ensures that no requantize is left.
+
+    Args:
+        residual: Whether a layer's epilogue can add a residual; if not, adds stay layers.
     """
 
     name = "fuse-epilogue"
+    residual: bool = True
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Fuse to a fixed point."""
-        patterns = (FuseElementwise(), FuseRequantize())
+        patterns = (FuseElementwise(self.residual), FuseRequantize())
         for pattern in patterns:
             PatternRewriteWalker(pattern).rewrite_module(op)
         update_signature(main_of(op))
@@ -52,12 +56,16 @@ class FuseEpiloguePass(ModulePass):
 class FuseElementwise(RewritePattern):
     """elementwise(layer(x), residual) -> layer(x) residual(...), if the layer has no other use."""
 
+    adds: bool
+
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ElementwiseOp, rewriter: PatternRewriter) -> None:
         """Fuse one elementwise op into the producer of one of its operands."""
         for value, other in _choices(op):
             layer = value.owner
             if not isinstance(layer, _PRODUCERS) or not value.has_one_use():
+                continue
+            if other is not None and not self.adds:
                 continue
             if encoding_of(value) is not None:
                 continue  # the model asks for these very integers: they must be made

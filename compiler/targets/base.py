@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..backend.schedule import Schedule
 
 PIPELINE = (
-    "fold-affine,lower-affine,fuse-epilogue,insert-copies,quantize,assign-format,"
+    "fold-affine,lower-affine,fuse-epilogue,insert-copies,quantize,assign-format,assign-layout,"
     "tile,pack-weights,allocate,convert-sparse-tensor-to-target,insert-semaphores"
 )
 """The passes that suit a target without passes of its own, from the sparse_tensor dialect on."""
@@ -105,8 +105,10 @@ class TargetCompiler:
         expanded_macs: MACs that a layer's tiles add to the nominal ones (spec, tiled op), for
             instance by spanning several groups.
         strides: Where an activation [N, C, ...] lies in DRAM (spec, shape): bytes between
-            neighbours along each dimension, images outermost. Row-major unless stated; a target
-            with another layout limits ReshapeOp to what stays a view.
+            neighbours along each dimension, images outermost. Row-major unless stated; where a
+            reshape is then no view, `assign-layout` copies.
+        channel_block: Channels that are moved as one (spec): operands of a concatenation begin at
+            multiples of it, and fill them, or are copied.
     """
 
     name: str
@@ -126,3 +128,4 @@ class TargetCompiler:
     pruning_block: Callable[[Any], int] = lambda spec: 8
     expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0
     strides: Callable[[Any, tuple[int, ...]], tuple[int, ...]] = row_major
+    channel_block: Callable[[Any], int] = lambda spec: 1

@@ -197,7 +197,7 @@ def test_a_dump_folder_holds_every_stage_and_one_weight_file(start, tmp_path):
     names = sorted(path.name for path in (tmp_path / "ir").iterdir())
     assert names[0] == "00-import.mlir"
     assert names[1] == "01-convert-onnx-to-sparse-tensor.mlir"
-    assert names[-2] == "12-insert-semaphores.mlir"
+    assert names[-2] == "13-insert-semaphores.mlir"
     assert names[-1] == "weights.npz"
     ctx = new_context(_find, SPOTS)
     module = read_module(tmp_path / "ir" / "06-quantize.mlir", ctx)
@@ -209,5 +209,5 @@ def test_a_dump_folder_holds_every_stage_and_one_weight_file(start, tmp_path):
 def test_stages_can_be_printed(start, capsys):
     begin(start(BUILDERS["gemm"]()), observers=[print_ir]).run()
     printed = capsys.readouterr().err
-    assert printed.count("// -----// IR Dump After") == 13
+    assert printed.count("// -----// IR Dump After") == 14
     assert "// -----// IR Dump After tile //----- //\nbuiltin.module" in printed
