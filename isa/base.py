@@ -1,9 +1,9 @@
 """The base machine's instructions and parameters; every target is this plus its own units.
 
 Units: `ld` moves DRAM to SRAM, `st` SRAM to DRAM, `ppu` finishes sums (bias, requantise, residual
-add, clip); `host` drains the machine. The `ppu` writes 16-bit results into the staging buffer
-`pbuf`, where `ld` has placed the residual operand and from where `st` takes the result; its biases
-are in `bbuf`.
+add, clip) and pools; `host` drains the machine. The `ppu` writes 16-bit results into the staging
+buffer `pbuf`, where `ld` has placed the residual operand and a pool's input band, and from where
+`st` takes the result; its biases are in `bbuf`.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ import msgspec
 from .encoding import Field, Instruction
 from .errors import UsageError
 from .footprint import Footprint, Region
+from .window import band_bytes
 
 ACCUMULATORS = 0
 """The PPU's 32-bit source is the first memory of the instruction set's table."""
@@ -200,6 +201,53 @@ class Ppu(Instruction):
         return Footprint(tuple(reads), (out,))
 
 
+class Pwin(Instruction):
+    """Set the window that `ppool` slides over an input map."""
+
+    opcode = 0x09
+    unit = "ppu"
+    is_config = True
+    R = Field(87, 82, "window rows")
+    S = Field(81, 76, "window columns")
+    sh = Field(75, 72, "vertical stride")
+    sw = Field(71, 68, "horizontal stride")
+    dh = Field(67, 64, "vertical dilation")
+    dw = Field(63, 60, "horizontal dilation")
+    pt = Field(59, 55, "rows of padding at the top")
+    pl = Field(54, 50, "columns of padding at the left")
+    H = Field(49, 38, "input rows")
+    W = Field(37, 26, "input columns")
+    OW = Field(25, 14, "output columns")
+
+
+class Ppool(Instruction):
+    """Pool output rows oy0..oy0+rows-1 of `chans` channels and finish them into pbuf; see `pwin`.
+
+    The values are pooled as 16-bit integers: padding takes no part in a maximum, nor, unless
+    incpad, in an average; an average is rounded half up. Then they are finished as `pgeo` says,
+    which must state staged=1 and bias=0.
+    """
+
+    opcode = 0x0A
+    unit = "ppu"
+    op = Field(87, 87, "0: maximum, 1: average")
+    incpad = Field(86, 86, "1: the average divides by R*S, padding included")
+    src = Field(85, 69, "first pbuf word of the input band, [channel][row][column]", unit="words")
+    dst = Field(68, 52, "first pbuf word of the results, [channel][row][column]", unit="words")
+    chans = Field(51, 36, "channels")
+    row0 = Field(35, 24, "first input row of the band", unit="rows")
+    oy0 = Field(23, 12, "first output row", unit="rows")
+    rows = Field(11, 0, "output rows", unit="rows")
+
+    def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
+        """Read the input band and the residual, write the results."""
+        geo = registers[Pwin].values()
+        out = Region("pbuf", 2 * self.dst, 2 * self.chans * self.rows * geo["OW"])
+        band = Region("pbuf", 2 * self.src, band_bytes(geo, self.chans, self.oy0, self.rows))
+        reads = (band, out) if registers[Pgeo].values()["residual"] else (band,)
+        return Footprint(reads, (out,))
+
+
 class Host(Instruction):
     """Drain the machine and run an ONNX fragment on the host, on tensors of the DRAM image."""
 
@@ -224,4 +272,6 @@ BASE_INSTRUCTIONS: tuple[type[Instruction], ...] = (
     Host,
     Halt,
     Psrc,
+    Pwin,
+    Ppool,
 )

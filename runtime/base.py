@@ -15,7 +15,9 @@ from ..isa.base import (
     Dim,
     Ld,
     Pgeo,
+    Ppool,
     Ppu,
+    Pwin,
     St,
     source_region,
     transfer_dims,
@@ -23,7 +25,10 @@ from ..isa.base import (
 from ..isa.encoding import Instruction
 from ..isa.errors import TrapError
 from ..isa.footprint import Region
+from ..isa.window import input_rows
 from .machine import Cost, CostRule, MemorySpec, Semantics, State
+from .pooling import pool_band
+from .window import read_band
 
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 LEFT_SHIFT_LIMIT = 30
@@ -203,14 +208,90 @@ def _ppu(state: State, inst: Instruction) -> None:
     state.memories["pbuf"].write(2 * inst.values()["dst"], state.scratch["ppu"])
 
 
+def _ppool_cost(state: State, inst: Instruction) -> Cost:
+    """Compute the result too, for the saturations; `_ppool` finds it in scratch.
+
+    The PPU reads every tap of a window, also one in the padding.
+    """
+    window: dict[str, int] = state.register(Pwin).values()
+    geo: Pgeo = state.register(Pgeo)
+    fields, staging = inst.values(), state.memories["pbuf"]
+    chans, oy0, rows = fields["chans"], fields["oy0"], fields["rows"]
+    count = chans * rows * window["OW"]
+    _check_pool(window, geo, fields, staging.capacity_bytes)
+    band = read_band(staging, 2 * fields["src"], chans, window, oy0, rows)
+    pooled = pool_band(
+        band,
+        window,
+        oy0,
+        rows,
+        is_average=bool(fields["op"]),
+        counts_padding=bool(fields["incpad"]),
+    )
+    residual = None
+    if geo.values()["residual"]:
+        raw = staging.read(2 * fields["dst"], 2 * count)
+        residual = raw.view("<i2").reshape(pooled.values.shape)
+    result = finish(pooled.values, geo, residual=residual)
+    state.scratch["ppool"] = result.values
+    counters = {
+        "pool_ops": pooled.op_count,
+        "ppu_ops": count,
+        "ppu_saturated": result.saturated_count,
+    }
+    return Cost(ppu_cycles(state.spec, count * window["R"] * window["S"]), counters)
+
+
+def _check_pool(
+    window: dict[str, int], geo: Pgeo, fields: dict[str, int], capacity_bytes: int
+) -> None:
+    """Refuse registers and fields that a pool cannot run with."""
+    settings = geo.values()
+    if not settings["staged"] or settings["bias"]:
+        raise TrapError(
+            f"pgeo has staged={settings['staged']} bias={settings['bias']}",
+            hint="a pool finishes 16-bit values without a bias: staged=1 bias=0",
+        )
+    chans, oy0, rows = fields["chans"], fields["oy0"], fields["rows"]
+    if not chans or not rows:
+        raise TrapError(f"chans={chans} rows={rows} asks for no values")
+    low, _ = input_rows(window, oy0, rows)
+    if fields["row0"] != low:
+        raise TrapError(
+            f"row0={fields['row0']} is not the first input row of output rows {oy0}.."
+            f"{oy0 + rows - 1}, which is {low}"
+        )
+    # Before any value is computed: the fields can ask for more than the host has.
+    nbytes = 2 * chans * rows * window["OW"]
+    if nbytes > capacity_bytes:
+        raise TrapError(
+            f"{chans} channels x {rows} rows x OW={window['OW']} need {nbytes} bytes, but pbuf "
+            f"has {capacity_bytes}",
+            hint="cut the output rows into more bands",
+        )
+
+
+def _ppool(state: State, inst: Instruction) -> None:
+    if "ppool" not in state.scratch:
+        _ppool_cost(state, inst)
+    state.memories["pbuf"].write(2 * inst.values()["dst"], state.scratch["ppool"])
+
+
 BASE_SEMANTICS: dict[type[Instruction], Semantics] = {
     Dim: check_dim,
     Ld: _ld,
     St: _st,
     Pgeo: check_pgeo,
     Ppu: _ppu,
+    Pwin: refuse_zero("pt", "pl"),
+    Ppool: _ppool,
 }
 """What the base machine's instructions do; configuration instructions are only checked."""
 
-BASE_COSTS: dict[type[Instruction], CostRule] = {Ld: _ld_cost, St: _st_cost, Ppu: _ppu_cost}
+BASE_COSTS: dict[type[Instruction], CostRule] = {
+    Ld: _ld_cost,
+    St: _st_cost,
+    Ppu: _ppu_cost,
+    Ppool: _ppool_cost,
+}
 """What they cost."""

@@ -14,7 +14,8 @@ from ...isa.targets.spots import ISA, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from ..backend.epilogue import lower_elementwise
 from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import Schedule
-from ..backend.window import groups_of, image_count, kernel_of, weight_matrix, window_of
+from ..backend.window import groups_of, image_count, weight_matrix, window_of
+from ..backend.window_limits import kernel_fits, map_fits, pads_fit, steps_fit
 from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
@@ -23,8 +24,6 @@ from ..dialects.sparse_tensor import (
     ElementwiseOp,
     MatmulOp,
     PoolOp,
-    WindowOp,
-    numbers,
     shape_of,
 )
 from .base import BASE_LIMITS, PackedWeights, TargetCompiler
@@ -38,39 +37,15 @@ from .spots_tiling import (
     tile_weights,
 )
 
-_KERNEL, _STEP, _PAD, _MAP, _CHANNELS = 63, 15, 31, 4095, 65535
-
-
-def kernel_fits(op: Conv2dOp | PoolOp) -> bool:
-    """The kernel has at most 63 rows and 63 columns."""
-    return max(kernel_of(op)) <= _KERNEL
-
-
-def steps_fit(op: WindowOp) -> bool:
-    """Strides and dilations are at most 15."""
-    return max(*numbers(op.strides), *numbers(op.dilations)) <= _STEP
-
-
-def pads_fit(op: WindowOp) -> bool:
-    """At most 31 rows of padding at the top and 31 columns at the left."""
-    pads = numbers(op.pads)
-    return max(pads[:2]) <= _PAD and min(pads) >= 0
-
-
-def map_fits(op: WindowOp | AffineOp) -> bool:
-    """Input and output maps have at most 4095 rows and columns."""
-    window = window_of(op)
-    return max(window.H, window.W, window.OH, window.OW) <= _MAP
-
 
 def batch_fits(op: MatmulOp) -> bool:
     """The batch, or the number of rows of a MatMul, is at most 4095."""
-    return shape_of(op.input)[0] <= _MAP
+    return shape_of(op.input)[0] <= Sgeo.W.maximum
 
 
 def channels_fit(op: Operation) -> bool:
     """The input has at most 65535 channels."""
-    return shape_of(op.operands[0])[1] <= _CHANNELS
+    return shape_of(op.operands[0])[1] <= Sgemm.Ct.maximum
 
 
 def tile(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...isa.errors import TrapError
 from ...isa.formats.spots_tile import TileView, words
 from ...isa.targets.spots import SpotsSpec
+from ..pooling import pool_band
 from .spots_checks import check_conv, check_pool, check_reserve, units_in_use
 from .spots_geometry import Gemm, Geometry, Im2col, Share, Uses, find_uses, run_im2col
 
@@ -143,7 +144,7 @@ def run_pool(
 ) -> Result:
     """Pool output rows oy0..oy0+rows-1, with the time and the counters; on every unit.
 
-    The maximum ignores padding. A window without any in-map element gives -32768 (maximum) or 0.
+    The values are those of `pool_band`.
 
     Args:
         spec: The machine.
@@ -158,18 +159,18 @@ def run_pool(
     Raises:
         TrapError: The registers are not consistent.
     """
-    from .spots_kernels import pool_rows
-
     check_pool(spec, geo, gemm, rows)
-    stream = _stream(spec, geo, gemm, band, oy0, rows, spec.UNITS)
-    out = np.empty((gemm.Ct, rows, geo.OW), dtype=np.int32)
-    pool_rows(stream.planes, stream.window, int(is_average), int(counts_padding), out)
-    uses, im2col = stream.uses, stream.im2col
-    counters = im2col.counters | {
-        "pool_ops": gemm.Ct * int(uses.rows.sum()) * int(uses.columns.sum()),
-        "obuf_wr": out.size,
-    }
-    return Result(out, spec.NC + im2col.counters["im2col_busy"], counters)
+    im2col = _stream(spec, geo, gemm, band, oy0, rows, spec.UNITS).im2col
+    pooled = pool_band(
+        band,
+        geo._asdict(),
+        oy0,
+        rows,
+        is_average=is_average,
+        counts_padding=counts_padding,
+    )
+    counters = im2col.counters | {"pool_ops": pooled.op_count, "obuf_wr": pooled.values.size}
+    return Result(pooled.values, spec.NC + im2col.counters["im2col_busy"], counters)
 
 
 class _Scan(NamedTuple):

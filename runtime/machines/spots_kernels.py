@@ -1,4 +1,4 @@
-"""SPOTS' loops over data: values, non-zero scan, the two clocks, pooling. Imports numba.
+"""SPOTS' loops over data: values, non-zero scan, the two clocks. Imports numba.
 
 Kernels check nothing: whoever calls them has verified what it passes. Common arguments:
 
@@ -310,37 +310,3 @@ def run_clocks(
         before_last, last = last, b
         b += NC * F
     return b, gemm_stall, im2col_stall
-
-
-@jit(types.void(_PLANES, _WINDOW, _I64, _I64, array(types.int32, 3)))
-def pool_rows(
-    planes: Int16s, window: Int64s, is_average: int, counts_padding: int, out: Int32s
-) -> None:
-    """Pool every channel: out[channel, row, column]; -32768 or 0 for a window with no element."""
-    R, S, sh, sw = window[0], window[1], window[2], window[3]
-    dh, dw, pt, pl = window[4], window[5], window[6], window[7]
-    W, oy0, low, high = window[8], window[10], window[11], window[12]
-    channels, rows, OW = out.shape
-    for channel in range(channels):
-        for y in range(rows):
-            for x in range(OW):
-                top, total, count = -32768, 0, 0
-                for r in range(R):
-                    row = (oy0 + y) * sh - pt + r * dh - low
-                    if row < 0 or row >= high - low:
-                        continue
-                    for s in range(S):
-                        ix = x * sw - pl + s * dw
-                        if 0 <= ix < W:
-                            value = np.int64(planes[channel, row * W + ix])
-                            top = max(top, value)
-                            total += value
-                            count += 1
-                if is_average == 0:
-                    out[channel, y, x] = top
-                else:
-                    divisor = R * S if counts_padding != 0 else count
-                    if divisor == 0:
-                        out[channel, y, x] = 0
-                    else:
-                        out[channel, y, x] = (2 * total + divisor) // (2 * divisor)
