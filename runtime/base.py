@@ -25,7 +25,6 @@ from ..isa.base import (
 from ..isa.encoding import Instruction
 from ..isa.errors import TrapError
 from ..isa.footprint import Region
-from ..isa.window import input_rows
 from .machine import Cost, CostRule, MemorySpec, Semantics, State
 from .pooling import pool_band
 from .window import read_band
@@ -219,7 +218,7 @@ def _ppool_cost(state: State, inst: Instruction) -> Cost:
     chans, oy0, rows = fields["chans"], fields["oy0"], fields["rows"]
     count = chans * rows * window["OW"]
     _check_pool(window, geo, fields, staging.capacity_bytes)
-    band = read_band(staging, 2 * fields["src"], chans, window, oy0, rows)
+    band = read_band(staging, 2 * fields["src"], chans, window, oy0, rows, fields["row0"])
     pooled = pool_band(
         band,
         window,
@@ -252,15 +251,9 @@ def _check_pool(
             f"pgeo has staged={settings['staged']} bias={settings['bias']}",
             hint="a pool finishes 16-bit values without a bias: staged=1 bias=0",
         )
-    chans, oy0, rows = fields["chans"], fields["oy0"], fields["rows"]
+    chans, rows = fields["chans"], fields["rows"]
     if not chans or not rows:
         raise TrapError(f"chans={chans} rows={rows} asks for no values")
-    low, _ = input_rows(window, oy0, rows)
-    if fields["row0"] != low:
-        raise TrapError(
-            f"row0={fields['row0']} is not the first input row of output rows {oy0}.."
-            f"{oy0 + rows - 1}, which is {low}"
-        )
     # Before any value is computed: the fields can ask for more than the host has.
     nbytes = 2 * chans * rows * window["OW"]
     if nbytes > capacity_bytes:

@@ -14,6 +14,11 @@ def ppu_entry(node: Node) -> EnergyEntry:
     return EnergyEntry("ppu_ops", "compute", picojoule, None, doc)
 
 
+def pool_entry(node: Node) -> EnergyEntry:
+    """One element of a pool's window."""
+    return EnergyEntry("pool_ops", "compute", node.energy * cmp(16), None, "maximum or sum")
+
+
 def dram_entries(sheet: float | None = None) -> tuple[EnergyEntry, ...]:
     """One byte of each stream.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from ..isa.errors import TrapError
 from ..isa.window import band_bytes, input_rows
 from .memory import Memory
 
@@ -21,13 +22,34 @@ _BLOCK_ELEMENTS = 1 << 22
 
 
 def read_band(
-    memory: Memory, addr: int, channels: int, geo: Mapping[str, int], oy0: int, rows: int
+    memory: Memory,
+    addr: int,
+    channels: int,
+    geo: Mapping[str, int],
+    oy0: int,
+    rows: int,
+    row0: int | None = None,
 ) -> Int16s:
     """The input band [channels, input rows, W] of output rows oy0..oy0+rows-1.
 
+    Args:
+        memory: Where it lies.
+        addr: Its first byte.
+        channels: Its channels, at least 1.
+        geo: Geometry.
+        oy0: First output row.
+        rows: Output rows.
+        row0: Its first input row, if the instruction states it.
+
     Raises:
-        TrapError: It is not all inside the memory.
+        TrapError: It is not all inside the memory, or row0 is not what the output rows need.
     """
+    low, _ = input_rows(geo, oy0, rows)
+    if row0 not in (None, low):
+        raise TrapError(
+            f"row0={row0} is not the first input row of output rows {oy0}..{oy0 + rows - 1}, "
+            f"which is {low}"
+        )
     raw = memory.read(addr, band_bytes(geo, channels, oy0, rows))
     return raw.view("<i2").reshape(channels, -1, geo["W"])
 

@@ -12,6 +12,7 @@ from ...isa.targets.spots import ISA, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories
 from ..energy import EnergyEntry, Rates
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
+from ..window import read_band
 from .spots_checks import check_channels, check_conv, check_geometry, check_pool
 from .spots_core import Result, run_conv, run_pool
 from .spots_geometry import Gemm, Geometry
@@ -108,15 +109,15 @@ def _read_band(
     state: State, geo: Geometry, Ct: int, fields: dict[str, int]
 ) -> npt.NDArray[np.int16]:
     """The input band [Ct, rows, W]."""
-    low, high = geo.input_rows(fields["oy0"], fields["rows"])
-    if fields["row0"] != low:
-        raise TrapError(
-            f"row0={fields['row0']} is not the first input row of output rows {fields['oy0']}.."
-            f"{fields['oy0'] + fields['rows'] - 1}, which is {low}"
-        )
-    shape = (Ct, high - low, geo.W)
-    nbytes = 2 * Ct * (high - low) * geo.W
-    return state.memories["fmap"].read(ALIGNMENT * fields["fm"], nbytes).view("<i2").reshape(shape)
+    return read_band(
+        state.memories["fmap"],
+        ALIGNMENT * fields["fm"],
+        Ct,
+        geo._asdict(),
+        fields["oy0"],
+        fields["rows"],
+        fields["row0"],
+    )
 
 
 def _read_tile(state: State, Kt: int, Kred: int, addr: int) -> TileView:

@@ -1,12 +1,11 @@
 """SPOTS' energy entries: the common model at 45 nm beside the sheet's own numbers (section 8)."""
 
 from ...isa.targets.spots import SpotsSpec
-from ..base_energy import dram_entries, ppu_entry
+from ..base_energy import dram_entries, pool_entry, ppu_entry
 from ..energy import EnergyEntry, Rates
 from ..energy_model import (
     NODES,
     banked,
-    cmp,
     mac,
     mac_gated,
     mask_and,
@@ -58,7 +57,7 @@ def _compute(spec: SpotsSpec) -> tuple[EnergyEntry, ...]:
         EnergyEntry(
             "mac_gated", "compute", scale * mac_gated(WORD, WORD, spec.ACC), 0.0, "operands held"
         ),
-        EnergyEntry("pool_ops", "compute", scale * cmp(WORD), None, "maximum or sum in a PU"),
+        pool_entry(NODE),
         ppu_entry(NODE),
     )
 
