@@ -21,17 +21,21 @@ _VALUE_BYTES, _LARGEST_BYTES = 16, 64
 drawn and layers computed in double precision)."""
 
 
+class TooLargeError(UnsupportedError):
+    """The tensors do not fit the memory that is free at this moment (exit code 3)."""
+
+
 def check_size(shapes: Iterable[tuple[int, ...]], where: str) -> None:
     """Refuse a network whose tensors this machine cannot hold, before it tries to.
 
     Raises:
-        UnsupportedError: It is too large.
+        TooLargeError: It is too large.
     """
     counts = [prod(shape) for shape in shapes]
     needed = _VALUE_BYTES * sum(counts) + _LARGEST_BYTES * max(counts, default=0)
     available = available_bytes()
     if available is not None and needed > available:
-        raise UnsupportedError(
+        raise TooLargeError(
             f"tensors of {sum(counts)} elements need about {needed >> 30} GiB to compile and run, "
             f"{available >> 30} GiB are free",
             where,

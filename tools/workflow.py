@@ -82,7 +82,7 @@ class Workflow:
             target=self.target,
             spec=configuration(self.target, args.config, args.set),
             prune=parse_prune(args.prune),
-            shapes=_shapes(args.shape),
+            shapes=parse_shapes(args.shape),
             batch=1 if is_demo and args.batch is None else args.batch,
             seed=args.seed,
             inputs=inputs,
@@ -195,8 +195,12 @@ class Workflow:
         )
 
 
-def _shapes(pairs: list[str]) -> dict[str, tuple[int, ...]]:
-    """The shapes of `NAME=1x3x224x224` options."""
+def parse_shapes(pairs: list[str]) -> dict[str, tuple[int, ...]]:
+    """The shapes of `NAME=1x3x224x224` options.
+
+    Raises:
+        UsageError: One has another form, or a name is there twice.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     for pair in pairs:
         name, equals, text = pair.rpartition("=")
