@@ -49,7 +49,7 @@ def compile(  # the name that users of compilers expect
 
     Args:
         model: ONNX file, name of a network that ships, or the parsed model.
-        target: The accelerator.
+        target: The accelerator, or `NAME:VARIANT`.
         config: Parameters of the machine that differ from the default.
         prune: `SCHEME=AMOUNT`, as on the command line.
         calibration: An .npz of inputs to choose scales by.
@@ -66,7 +66,7 @@ def compile(  # the name that users of compilers expect
     request = Request(
         model=_model(model, seed),
         target=found,
-        spec=apply_settings(found.spec(), config or {}),
+        spec=apply_settings(found.spec(), {**found.parameters, **(config or {})}),
         prune=parse_prune(prune),
         shapes=dict(shapes or {}),
         batch=batch,

@@ -72,7 +72,7 @@ def _file_sha256(path: Path) -> str:
 
 
 def configuration(target: Target, file: Path | None, settings: Iterable[str]) -> BaseSpec:
-    """The machine's parameters: defaults, then the file's, then the settings.
+    """The machine's parameters: defaults, then the variant's, the file's, and the settings.
 
     A file holds them at its top level or in a table of the target's name: one file can serve
     several targets, whose tables the others leave out.
@@ -90,7 +90,7 @@ def configuration(target: Target, file: Path | None, settings: Iterable[str]) ->
         raise UsageError(f"'{target.name}' is not a table of parameters", str(file))
     others = all_targets().keys()
     shared = {name: value for name, value in values.items() if name not in others}
-    return apply_settings(target.spec(), shared | own, settings)
+    return apply_settings(target.spec(), {**target.parameters, **shared, **own}, settings)
 
 
 Ports = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]

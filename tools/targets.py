@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ..runtime.machine import Machine
 
 
+Variants = Callable[[str], Mapping[str, Any]]
+"""The parameters behind a variant's name."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One accelerator; each part is imported when asked for: spcc-run never loads the compiler.
@@ -29,6 +33,10 @@ class Target:
         spec: The type of its parameters.
         compiler: What it accepts, its pipeline, its lowering.
         machine: What its instructions do and cost.
+        variants: Reads what stands behind `NAME:`, a published configuration's name, as parameters;
+            raises UsageError where it is none. None: the target has no variants.
+        variant: The variant that was asked for, empty if none was.
+        parameters: What it sets, over the defaults and under the user's own.
     """
 
     name: str
@@ -37,6 +45,14 @@ class Target:
     spec: Callable[[], type[BaseSpec]]
     compiler: Callable[[], TargetCompiler]
     machine: Callable[[], Machine]
+    variants: Callable[[], Variants] | None = None
+    variant: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def label(self) -> str:
+        """The name, with the variant if there is one."""
+        return f"{self.name}:{self.variant}" if self.variant else self.name
 
 
 def part(module: str, name: str) -> Callable[[], Any]:
@@ -115,12 +131,24 @@ def all_targets() -> dict[str, Target]:
     return {**TARGETS, **{name: _load(name) for name in _offered()}}
 
 
-def find_target(name: str) -> Target:
-    """The target of that name.
+def find_target(label: str) -> Target:
+    """The target of that name, or a variant of it: `NAME:VARIANT`.
 
     Raises:
         UsageError: There is none, a name is taken twice, or the record cannot be loaded.
     """
+    name, colon, variant = label.partition(":")
+    target = _find(name)
+    if not colon:
+        return target
+    if target.variants is None:
+        raise UsageError(
+            f"{name} has no variants", f"--target {label}", "set parameters with --set KEY=VALUE"
+        )
+    return replace(target, variant=variant, parameters=target.variants()(variant))
+
+
+def _find(name: str) -> Target:
     offered = _offered()
     if name in TARGETS:
         return TARGETS[name]

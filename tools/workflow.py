@@ -46,8 +46,8 @@ class Workflow:
     @property
     def folder(self) -> Path:
         """The output folder."""
-        name = re.sub(r"[^\w.-]", "_", self.name)
-        return self.args.out_dir or Path("spcc-out") / f"{name}-{self.target.name}"
+        name = re.sub(r"[^\w.-]", "_", f"{self.name}-{self.target.label}")
+        return self.args.out_dir or Path("spcc-out") / name
 
     @property
     def dump_folder(self) -> Path | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ from spcc.compiler.dialects.sparse_tensor import Conv2dOp
 from spcc.isa.base import BaseSpec
 from spcc.isa.errors import PassError, UsageError
 from spcc.tools import targets
+from spcc.tools.sources import configuration
 
 GUEST = replace(targets.TARGETS["spots"], name="guest")
 Offer = Callable[..., None]
@@ -138,3 +140,30 @@ def test_parts_that_do_not_belong_together_are_named(target: targets.Target, mes
 def test_a_pipeline_must_name_passes_that_are_there() -> None:
     with pytest.raises(PassError, match="no-such-pass"):
         targets.check_target(altered("compiler", pipeline="tile,no-such-pass"))
+
+
+def sizes(variant: str) -> dict[str, int]:
+    """Variants of SPOTS named by their rows."""
+    if not variant.isdecimal():
+        raise UsageError(f"'{variant}' is no number of rows", "--target")
+    return {"NR": int(variant), "NC": 4}
+
+
+def test_a_variant_sets_parameters_under_those_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(targets.TARGETS, "spots", replace(SPOTS, variants=lambda: sizes))
+    found = targets.find_target("spots:64")
+    assert (found.name, found.label) == ("spots", "spots:64")
+    assert targets.find_target("spots").label == "spots"
+    file = tmp_path / "c.toml"
+    file.write_text("NC = 8\n")
+    specs = [configuration(found, *rest) for rest in ((None, ()), (file, ()), (file, ("NR=32",)))]
+    assert [(s.NR, s.NC) for s in specs] == [(64, 4), (64, 8), (32, 8)]
+    with pytest.raises(UsageError, match="'big' is no number of rows"):
+        targets.find_target("spots:big")
+
+
+def test_a_target_without_variants_says_so() -> None:
+    with pytest.raises(UsageError, match="spots has no variants"):
+        targets.find_target("spots:64")
