@@ -106,7 +106,7 @@ def _promote(
 
 @jit(_MASKS(_WEIGHTS, _NUMBERS))
 def _nonzero(weights: Weights, ahead: Numbers) -> npt.NDArray[np.uint64]:
-    """Where weights are not zero, [slots, R]; followed by as many empty rows as lanes look ahead."""
+    """Where weights are not zero: [slots, R], then as many empty rows as lanes look ahead."""
     R, slots, lanes = weights.shape
     reach = 0
     for a in ahead:
