@@ -104,6 +104,21 @@ class Memory:
             self.log.write(Region(self.name, addr, nbytes))
         return self.data[addr : addr + nbytes]
 
+    def scatter(self, region: Region, data: npt.NDArray[np.generic]) -> None:
+        """Store an array's bytes (C order) into the region, run by run.
+
+        Raises:
+            TrapError: The bytes are not all inside the memory, or the region overlaps itself.
+        """
+        region = merge_runs(region._replace(memory=self.name))
+        self._check("write", region.base, region.end - region.base)
+        if not region.size_bytes:
+            return
+        if overlaps_itself(region):
+            raise TrapError(f"the runs of {region.run} bytes at {self.name}[{region.base}] overlap")
+        self.log.write(region)
+        _store_runs(self.data, region, as_bytes(data))
+
     def _check(self, verb: str, addr: int, nbytes: int) -> None:
         if addr < 0 or nbytes < 0 or addr + nbytes > self.capacity_bytes:
             raise TrapError(
@@ -181,15 +196,7 @@ class Dram:
                 hint=f"the dimensions (count, stride) are {', '.join(map(str, region.dims))}",
             )
         self.log.write(region)
-        flat = as_bytes(data)
-        if region.dims:
-            inside = _moved(region, -self.constant_bytes)
-            _strided(self._data, inside)[:] = flat.view(f"V{region.run}").reshape(
-                tuple(count for count, _ in reversed(region.dims))
-            )
-        else:
-            start = region.base - self.constant_bytes
-            self._data[start : start + region.run] = flat
+        _store_runs(self._data, _moved(region, -self.constant_bytes), as_bytes(data))
 
     def tensor(
         self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: str
@@ -295,3 +302,11 @@ def _runs(data: Bytes, region: Region) -> Bytes:
     copy = np.ascontiguousarray(_strided(data, region)).reshape(-1).view(np.uint8)
     copy.flags.writeable = False
     return copy
+
+
+def _store_runs(data: Bytes, region: Region, flat: Bytes) -> None:
+    if region.dims:
+        counts = tuple(count for count, _ in reversed(region.dims))
+        _strided(data, region)[:] = flat.view(f"V{region.run}").reshape(counts)
+    else:
+        data[region.base : region.base + region.run] = flat

@@ -46,6 +46,25 @@ def test_sram_writes_a_transposed_array_in_its_own_order() -> None:
     assert memory.read(0, 6).tolist() == [0, 3, 1, 4, 2, 5]
 
 
+@given(regions)
+def test_sram_scatter_is_what_gather_reads(region: Region) -> None:
+    memory, plain = Memory("buf", CAPACITY), np.zeros(CAPACITY, np.uint8)
+    where = addresses(region)
+    data = np.random.default_rng(region.base).integers(1, 256, where.size).astype(np.uint8)
+    if where.size and where.max() >= CAPACITY:
+        with pytest.raises(TrapError, match="cannot write"):
+            memory.scatter(region, data)
+    elif np.unique(where).size < where.size:
+        with pytest.raises(TrapError, match="overlap"):
+            memory.scatter(region, data)
+    else:
+        memory.scatter(region, data)
+        plain[where] = data
+        assert memory.data.tolist() == plain.tolist()
+        assert sum(r.size_bytes for r in memory.log.writes) == where.size
+        assert memory.gather(region).tolist() == data.tolist()
+
+
 def test_sram_reads_are_views_that_cannot_be_written() -> None:
     memory = Memory("buf", 16)
     view = memory.read(0, 16)
