@@ -71,6 +71,8 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         source: ONNX tensor name of the output.
         nominal_macs: Multiply-accumulates of the layer as the model states it.
         expanded_macs: The same after lowering (padding of groups, transposed convolution...).
+        product_shift: Right shift of the layer's products before they are added up, in bits; None
+            if it has none.
     """
 
     name: str
@@ -81,6 +83,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     source: str = ""
     nominal_macs: int = 0
     expanded_macs: int = 0
+    product_shift: int | None = None
 
 
 class Fragment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

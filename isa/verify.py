@@ -96,6 +96,8 @@ def check_layers(layers: Sequence[LayerInfo], bounds: tuple[int, int]) -> None:
             raise ProgramError(
                 f"macs {layer.nominal_macs} and {layer.expanded_macs} must not be negative", where
             )
+        if layer.product_shift is not None and layer.product_shift < 0:
+            raise ProgramError(f"product shift {layer.product_shift} must not be negative", where)
 
 
 def check_lines(lines: npt.NDArray[np.uint32], instruction_count: int, layer_count: int) -> None:

@@ -117,6 +117,7 @@ class _Lowering:
                 self._layer(
                     op.nodes.data, op.op_type.data, placement, _as_in_model(op),
                     op.tensor, _nominal_macs(op), self.target.expanded_macs(self.spec, op),
+                    _product_shift(op),
                 )  # fmt: skip
                 self.target.lower(self.schedule, self.spec, op)
             case _:
@@ -131,6 +132,7 @@ class _Lowering:
         tensor: StringAttr,
         macs: int = 0,
         expanded: int = 0,
+        product_shift: int | None = None,
     ) -> None:
         source = from_text(tensor)
         name = self._unique(from_text(nodes[0]) if nodes else source)
@@ -142,6 +144,7 @@ class _Lowering:
             source=source,
             nominal_macs=macs,
             expanded_macs=expanded,
+            product_shift=product_shift,
         )
         output = tensor_attribute(tensor_info_of(result, source or name))
         attribute = layer_attribute(info)
@@ -199,3 +202,9 @@ def _nominal_macs(op: LayerOp) -> int:
             return shape_of(op.result)[0] * prod(shape_of(op.weight))
         case _:
             return 0
+
+
+def _product_shift(op: LayerOp) -> int | None:
+    """The shift of a layer's products, None where it has none."""
+    shift = op.product_shift if isinstance(op, Conv2dOp | MatmulOp) else None
+    return None if shift is None else shift.value.data

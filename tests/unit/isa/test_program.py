@@ -189,6 +189,10 @@ WRONG: dict[str, tuple[Callable[[Program], dict[str, Any]], str]] = {
         "layer 0 'copy': output: bytes 999",
     ),
     "macs": (lambda p: {"layers": (p.layers[0], replace(p.layers[1], nominal_macs=-1))}, "macs -1"),
+    "product shift": (
+        lambda p: {"layers": (replace(p.layers[0], product_shift=-2), p.layers[1])},
+        "layer 0 'copy': product shift -2 must not be negative",
+    ),
     "fragment input": (
         lambda p: {"fragments": (Fragment(model=b"", inputs=(tensor(offset=999),), outputs=()),)},
         "fragment 0: inputs: tensor 't'",
@@ -422,6 +426,7 @@ def test_a_failure_while_writing_leaves_nothing(tmp_path: Path):
 def test_a_layer_needs_no_more_than_a_name():
     layer = LayerInfo(name="l", op="Conv", placement="native")
     assert (layer.output, layer.nodes, layer.nominal_macs) == (None, (), 0)
+    assert layer.product_shift is None
 
 
 def test_tensors_know_their_extent():

@@ -83,6 +83,7 @@ layers = st.builds(
     output=st.none() | tensors,
     source=names,
     nominal_macs=st.integers(0, 1 << 50),
+    product_shift=st.none() | st.integers(0, 15),
     expanded_macs=st.integers(0, 1 << 50),
 )
 
