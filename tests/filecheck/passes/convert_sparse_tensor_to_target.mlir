@@ -74,7 +74,7 @@ builtin.module attributes {spcc.weights = "convert_sparse_tensor_to_target.json"
 // CHECK-NEXT:    program.segment {key = "m.packed", dram = 0 : i64}
 // CHECK-NEXT:    program.input {info = {name = "x", dtype = "i16", shape = [2 : i64, 3 : i64], offset = 64 : i64, strides = [6 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    program.output {info = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64], offset = 128 : i64, strides = [8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
-// CHECK-NEXT:    program.layer {info = {name = "p", op = "Gemm", placement = "native", nodes = ["p"], source = "y", nominal_macs = 12 : i64, expanded_macs = 0 : i64, product_shift}, output = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64], offset = 128 : i64, strides = [8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
+// CHECK-NEXT:    program.layer {info = {name = "p", op = "Gemm", placement = "native", nodes = ["p"], source = "y", nominal_macs = 12 : i64, expanded_macs = 0 : i64, product_shift = 0 : i64}, output = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64], offset = 128 : i64, strides = [8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    spots.sgeo R=1 S=1 sh=1 sw=1 dh=1 dw=1 pt=0 pl=0 H=1 W=2 OW=2 layer(0)
 // CHECK-NEXT:    spots.ld mem=2 addr=0 dram=0 bytes=32 layer(0)
 // CHECK-NEXT:    spots.dim channel=0 level=0 count=2 stride=6 layer(0)
@@ -105,7 +105,7 @@ builtin.module attributes {spcc.weights = "convert_sparse_tensor_to_target.json"
 // CHECK-NEXT:    program.input {info = {name = "x", dtype = "i16", shape = [2 : i64, 1 : i64, 1 : i64, 2 : i64], offset = 64 : i64, strides = [4 : i64, 4 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    program.input {info = {name = "r", dtype = "i16", shape = [2 : i64, 2 : i64, 1 : i64, 2 : i64], offset = 128 : i64, strides = [8 : i64, 4 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    program.output {info = {name = "y", dtype = "i16", shape = [2 : i64, 2 : i64, 1 : i64, 2 : i64], offset = 192 : i64, strides = [8 : i64, 4 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
-// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 8 : i64, expanded_macs = 0 : i64, product_shift}, output = {name = "y", dtype = "i16", shape = [2 : i64, 2 : i64, 1 : i64, 2 : i64], offset = 192 : i64, strides = [8 : i64, 4 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
+// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 8 : i64, expanded_macs = 0 : i64, product_shift = 1 : i64}, output = {name = "y", dtype = "i16", shape = [2 : i64, 2 : i64, 1 : i64, 2 : i64], offset = 192 : i64, strides = [8 : i64, 4 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    spots.sgeo R=1 S=1 sh=1 sw=1 dh=1 dw=1 pt=0 pl=0 H=1 W=2 OW=2 layer(0)
 // CHECK-NEXT:    spots.ld mem=2 addr=0 dram=0 bytes=24 layer(0)
 // CHECK-NEXT:    spots.ld mem=1 addr=0 dram=64 bytes=4 layer(0)
@@ -136,7 +136,7 @@ builtin.module attributes {spcc.weights = "convert_sparse_tensor_to_target.json"
 // CHECK-NEXT:    program.segment {key = "d.packed", dram = 0 : i64}
 // CHECK-NEXT:    program.input {info = {name = "x", dtype = "i16", shape = [1 : i64, 40 : i64, 4 : i64, 4 : i64], offset = 256 : i64, strides = [1280 : i64, 32 : i64, 8 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    program.output {info = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64, 2 : i64], offset = 1536 : i64, strides = [16 : i64, 8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
-// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 2880 : i64, expanded_macs = 0 : i64, product_shift}, output = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64, 2 : i64], offset = 1536 : i64, strides = [16 : i64, 8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
+// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 2880 : i64, expanded_macs = 0 : i64, product_shift = 1 : i64}, output = {name = "y", dtype = "i16", shape = [1 : i64, 2 : i64, 2 : i64, 2 : i64], offset = 1536 : i64, strides = [16 : i64, 8 : i64, 4 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    spots.sgeo R=3 S=3 sh=1 sw=1 dh=1 dw=1 pt=0 pl=0 H=4 W=4 OW=2 layer(0)
 // CHECK-NEXT:    spots.ld mem=2 addr=0 dram=0 bytes=112 layer(0)
 // CHECK-NEXT:    spots.ld mem=1 addr=0 dram=256 bytes=640 layer(0)
@@ -164,7 +164,7 @@ builtin.module attributes {spcc.weights = "convert_sparse_tensor_to_target.json"
 // CHECK-NEXT:    program.segment {key = "band.packed", dram = 0 : i64}
 // CHECK-NEXT:    program.input {info = {name = "x", dtype = "i16", shape = [1 : i64, 16 : i64, 18 : i64, 8 : i64], offset = 192 : i64, strides = [4608 : i64, 288 : i64, 16 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    program.output {info = {name = "y", dtype = "i16", shape = [1 : i64, 3 : i64, 5 : i64, 4 : i64], offset = 4800 : i64, strides = [120 : i64, 40 : i64, 8 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
-// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 8640 : i64, expanded_macs = 0 : i64, product_shift}, output = {name = "y", dtype = "i16", shape = [1 : i64, 3 : i64, 5 : i64, 4 : i64], offset = 4800 : i64, strides = [120 : i64, 40 : i64, 8 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
+// CHECK-NEXT:    program.layer {info = {name = "y", op = "Conv", placement = "native", nodes = ["y"], source = "y", nominal_macs = 8640 : i64, expanded_macs = 0 : i64, product_shift = 1 : i64}, output = {name = "y", dtype = "i16", shape = [1 : i64, 3 : i64, 5 : i64, 4 : i64], offset = 4800 : i64, strides = [120 : i64, 40 : i64, 8 : i64, 2 : i64], frac = 6 : i64, bits = 16 : i64}}
 // CHECK-NEXT:    spots.sgeo R=3 S=3 sh=4 sw=2 dh=1 dw=1 pt=1 pl=1 H=18 W=8 OW=4 layer(0)
 // CHECK-NEXT:    spots.ld mem=2 addr=0 dram=0 bytes=168 layer(0)
 // CHECK-NEXT:    spots.dim channel=0 level=0 count=16 stride=288 layer(0)
