@@ -135,16 +135,17 @@ class Schedule:
     def load(self, memory: str, addr: int, dram: int, run: int, dims: Dims = ()) -> None:
         """Load runs of DRAM bytes into consecutive SRAM bytes."""
         if run:
-            self._dims(LD, dims)
+            self.set_dims(LD, dims)
             self.emit(Ld(mem=self.memory(memory), addr=addr, dram=dram, bytes=run))
 
     def store(self, memory: str, addr: int, dram: int, run: int, dims: Dims = ()) -> None:
         """Store consecutive SRAM bytes as runs in DRAM."""
         if run:
-            self._dims(ST, dims)
+            self.set_dims(ST, dims)
             self.emit(St(mem=self.memory(memory), addr=addr, dram=dram, bytes=run))
 
-    def _dims(self, channel: int, dims: Dims) -> None:
+    def set_dims(self, channel: int, dims: Dims) -> None:
+        """Set the dimensions of the transfers of `ld` or `st`, where they do not stand already."""
         for level in (0, 1):
             wanted = dims[level] if level < len(dims) else None
             key = (Dim, channel, level)
