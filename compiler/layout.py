@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, IntegerAttr, Tensor
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, Operation, OpResult, SSAValue
 
+from ..isa import tables
 from ..isa.program import TensorInfo
 from .dialects.encoding import encoding_of
 from .dialects.onnx_values import dtype_name
@@ -19,6 +20,8 @@ from .dialects.sparse_tensor import Tensor, shape_of
 
 DRAM = "dram"
 """Attribute of an op (for its results) or of the function (for its arguments): a list of views."""
+ON_CHIP = "on_chip"
+"""Attribute of a layer whose result never reaches DRAM: the SRAM `memory` and its view there."""
 IMAGE = "spcc.image"
 """Module attribute: bytes of constants and of the whole DRAM image."""
 ALIGNMENT = 64
@@ -85,8 +88,14 @@ def view_of(value: SSAValue) -> View:
 
 
 def tensor_info_of(value: SSAValue, name: str) -> TensorInfo:
-    """The program's description of a value."""
-    view, encoding = view_of(value), encoding_of(value)
+    """The program's description of a value: in DRAM, or in the SRAM where its layer leaves it."""
+    encoding, memory = encoding_of(value), tables.DRAM
+    owner = value.owner
+    if isinstance(owner, Operation) and ON_CHIP in owner.attributes:
+        plain = from_attribute(owner.attributes[ON_CHIP])
+        view, memory = View(plain["offset"], tuple(plain["strides"])), plain["memory"]
+    else:
+        view = view_of(value)
     return TensorInfo(
         name=name,
         dtype="i16" if encoding else _numpy_name(value),
@@ -95,6 +104,7 @@ def tensor_info_of(value: SSAValue, name: str) -> TensorInfo:
         strides=view.strides,
         frac=encoding.frac.value.data if encoding else None,
         bits=encoding.bits.value.data if encoding else 8 * element_bytes(value),
+        memory=memory,
     )
 
 

@@ -10,7 +10,7 @@ from .container import digest
 from .encoding import InstructionSet
 from .errors import UsageError
 from .program import Program
-from .tables import LayerInfo, TensorInfo
+from .tables import DRAM, LayerInfo, TensorInfo
 
 _DIGEST_DIGITS = 16
 _ROW_BYTES = 16
@@ -125,7 +125,10 @@ def _layers(layers: Sequence[LayerInfo]) -> Iterator[str]:
 
 
 def _where(tensor: TensorInfo | None) -> str:
-    return f"{tensor.dtype} {_dims(tensor.shape)} @ {tensor.offset:#x}" if tensor else "-"
+    if tensor is None:
+        return "-"
+    memory = "" if tensor.memory == DRAM else f"{tensor.memory} "
+    return f"{tensor.dtype} {_dims(tensor.shape)} @ {memory}{tensor.offset:#x}"
 
 
 def _dims(values: tuple[int, ...]) -> str:

@@ -7,6 +7,9 @@ import msgspec
 
 NO_LAYER = 0xFFFFFFFF
 """In `Program.lines`: the instruction belongs to no layer."""
+DRAM = "dram"
+"""The name of the memory that holds tensors, unless they stay on chip."""
+SRAM_LIMIT_BYTES = 1 << 28
 DRAM_LIMIT_BYTES = 1 << 40
 """DRAM addresses have 40 bits."""
 MAX_RANK = 32
@@ -20,7 +23,7 @@ ITEM_BYTES = {
 
 
 class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tensor in the DRAM image.
+    """A tensor in the DRAM image, or in an SRAM.
 
     Args:
         name: Name of the ONNX tensor.
@@ -30,6 +33,7 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         strides: Distance between neighbours along each dimension, in bytes; may be those of a view.
         frac: Fraction bits of an "i16" tensor, None for every other.
         bits: 8 or 16, the width an "i16" tensor is quantised to; else the width of the type.
+        memory: Where the addresses are; only a layer's output may be elsewhere than in DRAM.
     """
 
     name: str
@@ -39,6 +43,7 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     strides: tuple[int, ...]
     frac: int | None = None
     bits: int
+    memory: str = DRAM
 
     @property
     def item_bytes(self) -> int:

@@ -9,7 +9,15 @@ import numpy.typing as npt
 from .base import Halt, Host
 from .encoding import Instruction
 from .errors import ProgramError
-from .tables import ITEM_BYTES, MAX_RANK, NO_LAYER, LayerInfo, TensorInfo
+from .tables import (
+    DRAM,
+    ITEM_BYTES,
+    MAX_RANK,
+    NO_LAYER,
+    SRAM_LIMIT_BYTES,
+    LayerInfo,
+    TensorInfo,
+)
 
 _FRACTION_LIMIT = 1022
 """2^-frac must be a normal float64."""
@@ -26,6 +34,12 @@ def check_tensors(tensors: Iterable[TensorInfo], bounds: tuple[int, int], where:
         if count > 1:
             raise ProgramError(f"tensor '{name}' is there {count} times", where)
     for tensor in tensors:
+        if tensor.memory != DRAM:
+            raise ProgramError(
+                f"tensor '{tensor.name}' is in {tensor.memory}",
+                where,
+                "only the output of a layer may stay on chip",
+            )
         check_tensor(tensor, bounds, f"{where}: tensor '{tensor.name}'")
 
 
@@ -54,7 +68,7 @@ def check_tensor(tensor: TensorInfo, bounds: tuple[int, int], where: str) -> Non
     low, high = bounds
     if tensor.offset < low or tensor.end > high:
         raise ProgramError(
-            f"bytes {tensor.offset}..{tensor.end} are outside {low}..{high} of the DRAM image",
+            f"bytes {tensor.offset}..{tensor.end} are outside {low}..{high} of {_image(tensor)}",
             where,
             "what is written must lie behind the constants" if low else "",
         )
@@ -63,6 +77,10 @@ def check_tensor(tensor: TensorInfo, bounds: tuple[int, int], where: str) -> Non
             f"{tensor.element_count} elements of {tensor.item_bytes} bytes exceed {high} bytes",
             where,
         )
+
+
+def _image(tensor: TensorInfo) -> str:
+    return "the DRAM image" if tensor.memory == DRAM else tensor.memory
 
 
 def _check_precision(tensor: TensorInfo, where: str) -> None:
@@ -85,13 +103,19 @@ def _check_precision(tensor: TensorInfo, where: str) -> None:
 def check_layers(layers: Sequence[LayerInfo], bounds: tuple[int, int]) -> None:
     """Check the layers' outputs and counts.
 
+    Args:
+        layers: The layers.
+        bounds: Of the DRAM image.
+
     Raises:
         ProgramError: A tensor is wrong or a count negative.
     """
     for index, layer in enumerate(layers):
         where = f"layer {index} '{layer.name}'"
         if layer.output is not None:
-            check_tensor(layer.output, bounds, f"{where}: output")
+            on_chip = layer.output.memory != DRAM  # the machine knows its SRAMs' sizes
+            limits = (0, SRAM_LIMIT_BYTES) if on_chip else bounds
+            check_tensor(layer.output, limits, f"{where}: output")
         if min(layer.nominal_macs, layer.expanded_macs) < 0:
             raise ProgramError(
                 f"macs {layer.nominal_macs} and {layer.expanded_macs} must not be negative", where

@@ -21,7 +21,7 @@ from ..isa.program import Program
 from ..isa.verify import check_lines
 from .accounting import LayerAccount, Timeline, Window, windows
 from .hazards import Conflict, Hazards
-from .machine import Machine
+from .machine import Machine, State
 from .memory import Dram
 from .semaphores import Semaphores, Token, deadlock
 
@@ -59,14 +59,14 @@ class Options:
     Args:
         max_cycles: Trap when an instruction ends later than this; None: no limit.
         host: What executes host calls; None: a host call traps.
-        on_layer: Called with a layer's index right after its last instruction executed; its output
-            is then in the DRAM image, and may be overwritten by the next instruction.
+        on_layer: Called with a layer's index and the machine right after its last instruction
+            executed; its output is then in place, and may be overwritten by the next one.
         progress: See `Progress`.
     """
 
     max_cycles: int | None = None
     host: HostCall | None = None
-    on_layer: Callable[[int], None] | None = None
+    on_layer: Callable[[int, State], None] | None = None
     progress: Progress | None = None
 
 
@@ -272,7 +272,7 @@ class _Run:
     def _layers_done(self, pc: int) -> None:
         if self.options.on_layer:
             for layer in self.interpreter.done_at.get(pc, ()):
-                self.options.on_layer(layer)
+                self.options.on_layer(layer, self.state)
 
     def _tell(self, pc: int) -> None:
         if self.options.progress:

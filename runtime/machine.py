@@ -88,6 +88,19 @@ class State:
             )
         return self.memories[self.table[index]]
 
+    def holder(self, name: str) -> Memory | Dram:
+        """The SRAM of that name, or the DRAM image.
+
+        Raises:
+            TrapError: There is none of that name.
+        """
+        if name == self.dram.name:
+            return self.dram
+        if name not in self.memories:
+            known = ", ".join((self.dram.name, *self.memories))
+            raise TrapError(f"memory '{name}' does not exist", hint=f"the memories are {known}")
+        return self.memories[name]
+
     def register(self, cls: type[Instruction]) -> Any:
         """The last configuration instruction of a class that is its own register key.
 

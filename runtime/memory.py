@@ -119,6 +119,17 @@ class Memory:
         self.log.write(region)
         _store_runs(self.data, region, as_bytes(data))
 
+    def tensor(
+        self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: str
+    ) -> npt.NDArray[np.generic]:
+        """An unwatched view of a tensor, as `Dram.tensor`.
+
+        Raises:
+            TrapError: The tensor leaves the memory.
+        """
+        _tensor_end(self, offset, shape, strides, dtype)
+        return _tensor_view(self.data, offset, shape, strides, dtype)
+
     def _check(self, verb: str, addr: int, nbytes: int) -> None:
         if addr < 0 or nbytes < 0 or addr + nbytes > self.capacity_bytes:
             raise TrapError(
@@ -212,19 +223,7 @@ class Dram:
         Raises:
             TrapError: The tensor leaves the image, or lies across the border of the constants.
         """
-        kind = np.dtype(dtype).newbyteorder("<")
-        if not prod(shape):
-            return np.empty(shape, kind)
-        end = (
-            offset
-            + kind.itemsize
-            + sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
-        )
-        if offset < 0 or end > self.capacity_bytes or min(strides, default=0) < 0:
-            raise TrapError(
-                f"tensor at dram[{offset}..{end - 1}] leaves the image of "
-                f"{self.capacity_bytes} bytes"
-            )
+        end = _tensor_end(self, offset, shape, strides, dtype)
         if offset < self.constant_bytes < end:
             raise TrapError(
                 f"tensor at dram[{offset}..{end - 1}] lies across the end of the constants "
@@ -233,7 +232,7 @@ class Dram:
         is_constant = end <= self.constant_bytes
         start = offset if is_constant else offset - self.constant_bytes
         buffer = self._constants if is_constant else self._data
-        return np.ndarray(shape, kind, buffer, start, strides)
+        return _tensor_view(buffer, start, shape, strides, dtype)
 
     def _check(self, verb: str, region: Region) -> None:
         if region.base < 0 or region.end > self.capacity_bytes:
@@ -241,6 +240,43 @@ class Dram:
                 f"cannot {verb} dram[{region.base}..{region.end - 1}]: "
                 f"the DRAM image has {self.capacity_bytes} bytes"
             )
+
+
+def _tensor_end(
+    memory: Memory | Dram,
+    offset: int,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    dtype: str,
+) -> int:
+    """One past a tensor's last byte.
+
+    Raises:
+        TrapError: The tensor leaves the memory.
+    """
+    if not prod(shape):
+        return offset
+    end = (
+        offset
+        + np.dtype(dtype).itemsize
+        + sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
+    )
+    if offset < 0 or end > memory.capacity_bytes or min(strides, default=0) < 0:
+        kind = "the image" if isinstance(memory, Dram) else "the memory"
+        raise TrapError(
+            f"tensor at {memory.name}[{offset}..{end - 1}] leaves {kind} of "
+            f"{memory.capacity_bytes} bytes"
+        )
+    return end
+
+
+def _tensor_view(
+    buffer: Bytes, start: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: str
+) -> npt.NDArray[np.generic]:
+    kind = np.dtype(dtype).newbyteorder("<")
+    if not prod(shape):
+        return np.empty(shape, kind)
+    return np.ndarray(shape, kind, buffer, start, strides)
 
 
 def as_bytes(data: npt.NDArray[np.generic]) -> Bytes:

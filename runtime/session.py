@@ -11,7 +11,7 @@ from ..isa.program import Program
 from ..isa.tables import TensorInfo
 from .host import Host
 from .interpreter import Execution, Interpreter, Options, Progress
-from .machine import Machine
+from .machine import Machine, State
 from .memory import Dram
 from .report import build_report
 from .tensors import Array, element_type, is_storable, load_tensor, store_tensor
@@ -107,10 +107,10 @@ class InferenceSession:
             for info in self.program.inputs
         }
 
-        def tap(layer: int) -> None:
+        def tap(layer: int, state: State) -> None:
             info = self.program.layers[layer]
             if info.output is not None:
-                self.taps[info.source] = load_tensor(dram, info.output)
+                self.taps[info.source] = load_tensor(state.holder(info.output.memory), info.output)
 
         options = Options(max_cycles, self._host, tap if taps else None, progress)
         execution = self.interpreter.run(dram, options)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..isa.errors import TrapError
 from ..isa.tables import TensorInfo
-from .memory import Dram
+from .memory import Dram, Memory
 
 Array = npt.NDArray[Any]
 """A tensor of any type and shape."""
@@ -30,24 +30,24 @@ def is_storable(info: TensorInfo, kind: np.dtype[Any]) -> bool:
     return kind == np.dtype(info.dtype)
 
 
-def load_tensor(dram: Dram, info: TensorInfo) -> Array:
+def load_tensor(memory: Dram | Memory, info: TensorInfo) -> Array:
     """A copy of a tensor as the network sees it: real values, or its raw type.
 
     Raises:
-        TrapError: The tensor is not inside the image.
+        TrapError: The tensor is not inside the memory.
     """
     if info.dtype == "i16":
-        return _scaled(load_integers(dram, info).astype(np.float32), -(info.frac or 0))
-    return _view(dram, info, info.dtype).copy()
+        return _scaled(load_integers(memory, info).astype(np.float32), -(info.frac or 0))
+    return _view(memory, info, info.dtype).copy()
 
 
-def load_integers(dram: Dram, info: TensorInfo) -> npt.NDArray[np.int16]:
+def load_integers(memory: Dram | Memory, info: TensorInfo) -> npt.NDArray[np.int16]:
     """A copy of a fixed-point tensor's integers.
 
     Raises:
-        TrapError: The tensor is not inside the image.
+        TrapError: The tensor is not inside the memory.
     """
-    return _view(dram, info, "int16").astype(np.int16)
+    return _view(memory, info, "int16").astype(np.int16)
 
 
 def store_tensor(dram: Dram, info: TensorInfo, values: Array) -> int:
@@ -102,5 +102,5 @@ def _scaled(values: Array, exponent: int) -> Array:
         return np.asarray(np.ldexp(values, np.int32(exponent)))  # a scalar stays an array
 
 
-def _view(dram: Dram, info: TensorInfo, dtype: str) -> Array:
-    return dram.tensor(info.offset, info.shape, info.strides, dtype)
+def _view(memory: Dram | Memory, info: TensorInfo, dtype: str) -> Array:
+    return memory.tensor(info.offset, info.shape, info.strides, dtype)

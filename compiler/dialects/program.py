@@ -23,7 +23,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from ...isa.errors import PassError
 from ...isa.program import LayerInfo, TensorInfo
-from ...isa.tables import DRAM_LIMIT_BYTES
+from ...isa.tables import DRAM, DRAM_LIMIT_BYTES
 from .onnx_values import from_text, is_text, to_text
 
 InfoT = TypeVar("InfoT", TensorInfo, LayerInfo)
@@ -67,8 +67,10 @@ def from_attribute(attribute: Attribute) -> Any:
 
 
 def tensor_attribute(info: TensorInfo) -> DictionaryAttr:
-    """A tensor of the DRAM image as an attribute; its name is written as all ONNX names are."""
+    """A tensor as an attribute; its name is written as all ONNX names are, DRAM is left out."""
     plain = {name: getattr(info, name) for name in info.__struct_fields__}
+    if info.memory == DRAM:
+        del plain["memory"]
     return cast(DictionaryAttr, to_attribute(plain | {"name": to_text(info.name).data}))
 
 

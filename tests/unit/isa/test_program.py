@@ -176,6 +176,18 @@ WRONG: dict[str, tuple[Callable[[Program], dict[str, Any]], str]] = {
     "negative offset": (lambda p: {"outputs": (tensor(offset=-2),)}, "outside"),
     "rank": (lambda p: {"outputs": (tensor(strides=()),)}, "not those of a tensor"),
     "deep": (lambda p: {"outputs": (tensor(shape=(1,) * 33, strides=(1,) * 33),)}, "not those"),
+    "output on chip": (lambda p: {"outputs": (tensor(memory="buf"),)}, "'t' is in buf"),
+    "huge view on chip": (
+        lambda p: {
+            "layers": (
+                replace(
+                    p.layers[0], output=tensor(shape=(1 << 28,), strides=(0,), memory="buf")
+                ),
+                p.layers[1],
+            )
+        },
+        "268435456 elements of 2 bytes exceed",
+    ),
     "huge view": (lambda p: {"outputs": (tensor(shape=(1 << 50,), strides=(0,)),)}, "elements"),
     "dtype": (lambda p: {"outputs": (tensor(dtype="object"),)}, "dtype 'object' is unknown"),
     "frac": (lambda p: {"outputs": (tensor(frac=None),)}, "cannot have frac = None"),

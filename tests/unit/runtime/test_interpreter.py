@@ -335,7 +335,8 @@ def test_layers_are_announced_right_after_their_last_instruction() -> None:
     )
     dram = Dram(made.data, made.dram_bytes)
 
-    def announce(index: int) -> None:
+    def announce(index: int, state: State) -> None:
+        assert state.holder("dram") is dram
         seen.append((index, dram.tensor(64, (4,), (1,), "uint8").tolist()))
 
     Interpreter(MACHINE, made).run(dram, Options(on_layer=announce))
@@ -345,7 +346,9 @@ def test_layers_are_announced_right_after_their_last_instruction() -> None:
 
 def test_leading_layers_without_instructions_are_announced_first() -> None:
     seen: list[int] = []
-    run([scale(0, 0, 1)], Options(on_layer=seen.append), lines=[2, NO_LAYER])
+    run(
+        [scale(0, 0, 1)], Options(on_layer=lambda layer, _: seen.append(layer)), lines=[2, NO_LAYER]
+    )
     assert seen == [0, 1, 2]
 
 

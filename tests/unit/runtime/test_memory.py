@@ -177,6 +177,15 @@ def test_tensor_outside_the_image_traps(
         Dram(np.zeros(16, np.uint8), 128).tensor(offset, shape, strides, "int16")
 
 
+def test_tensor_in_an_sram() -> None:
+    memory = Memory("buf", 16)
+    memory.write(4, np.array([1, 2, 3, 4], "<i2"))
+    assert memory.tensor(4, (2, 2), (2, 4), "int16").tolist() == [[1, 3], [2, 4]]
+    assert memory.tensor(99, (0,), (2,), "int16").shape == (0,)
+    with pytest.raises(TrapError, match=r"tensor at buf\[12..19\] leaves the memory of 16 bytes"):
+        memory.tensor(12, (4,), (2,), "int16")
+
+
 def test_tensor_across_the_constants_traps() -> None:
     with pytest.raises(TrapError, match="across the end of the constants"):
         Dram(np.zeros(15, np.uint8), 128).tensor(14, (2,), (2,), "int16")

@@ -340,3 +340,20 @@ def test_a_failed_run_leaves_no_report() -> None:
     with pytest.raises(TrapError):
         made.run(None, {"x": np.zeros((2, 4), np.float32)}, max_cycles=1)
     assert (made.report, made.taps) == ({}, {})
+
+
+def test_a_layer_that_stays_on_chip_is_tapped_there() -> None:
+    staged = msgspec.structs.replace(Y, memory="pbuf", offset=0)
+    program = double(layers=(layer("y", staged),))
+    ran = session(program)
+    x = np.array([[0, 1, -2, 3.5], [0.0625, -0.5, 100, 7]], np.float32)
+    ran.run(None, {"x": x}, taps=True)
+    assert np.array_equal(ran.taps["y"], 2 * x)
+
+
+def test_an_sram_that_is_not_there_traps() -> None:
+    elsewhere = msgspec.structs.replace(Y, memory="attic")
+    with pytest.raises(TrapError, match="memory 'attic' does not exist"):
+        session(double(layers=(layer("y", elsewhere),))).run(
+            None, {"x": np.zeros((2, 4), np.float32)}, taps=True
+        )
