@@ -12,9 +12,17 @@ from .accounting import LayerAccount, Window
 from .interpreter import Execution
 from .machine import Machine
 
-_SUMMED = ("elapsed_cycles", "compute_cycles", "instruction_count", "saturations")
+_SUMMED = (
+    "elapsed_cycles",
+    "compute_cycles",
+    "instruction_count",
+    "saturations",
+    "accumulator_saturations",
+)
 _TABLES = ("busy", "idle", "unit_cycles", "counters", "bytes", "macs")
 _SATURATIONS = {"sat", "saturated", "saturations"}
+_OF_VALUES = {"ppu", "host"}
+"""What clips finished values, not sums."""
 _NESTED = ("stall", "waits", "sram_bytes")
 
 
@@ -29,15 +37,16 @@ def build_report(
 
     Returns:
         `target`, `config`, `info`, `is_compute_only` (B = 0), `layers` and `totals`. A layer has
-        `name`, `op`, `placement`, `nodes`, `source`; `cycles` (compute-only: those of its
-        instructions on the timed units, else its elapsed cycles), `compute_cycles`,
-        `elapsed_cycles`;
+        `name`, `op`, `placement`, `nodes`, `source`, `product_shift` (bits, or None); `cycles`
+        (compute-only: those of its instructions on the timed units, else its elapsed cycles),
+        `compute_cycles`, `elapsed_cycles`;
         `busy`, `idle` by unit and `stall` by unit and cause, which add up to its elapsed cycles;
         `waits` (semaphore stalls by unit and unit waited for); `unit_cycles` (cycles of its own
         instructions by unit, whenever they ran); `macs` by class with `nominal` and `expanded`;
         `counters`; `bytes` (DRAM bytes by stream); `sram_bytes` (read and written, by SRAM);
-        `saturations` (of all counters so named); `instruction_count`. `totals` has the sums, those
-        of instructions of no layer included, and `input_saturations` by input.
+        `saturations` (of all counters so named) and, among them, `accumulator_saturations`;
+        `instruction_count`. `totals` has the sums, those of instructions of no layer included, and
+        `input_saturations` by input.
     """
     layers = [
         {
@@ -46,6 +55,7 @@ def build_report(
             "placement": info.placement,
             "nodes": list(info.nodes),
             "source": info.source,
+            "product_shift": info.product_shift,
             **_record(info, account, window, machine, spec),
         }
         for info, account, window in zip(
@@ -74,6 +84,7 @@ def _record(
 ) -> dict[str, Any]:
     compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.layer_units)
     counters = {name: int(count) for name, count in sorted(account.counters.items())}
+    saturations = {name: count for name, count in counters.items() if _is_saturation(name)}
     srams = sorted((account.read_bytes.keys() | account.written_bytes.keys()) - {"dram"})
     return {
         "cycles": window.elapsed_cycles if spec.B else compute,
@@ -94,7 +105,10 @@ def _record(
             }
             for name in srams
         },
-        "saturations": sum(count for name, count in counters.items() if _is_saturation(name)),
+        "saturations": sum(saturations.values()),
+        "accumulator_saturations": sum(
+            count for name, count in saturations.items() if name.split("_")[0] not in _OF_VALUES
+        ),
         "instruction_count": account.instruction_count,
     }
 

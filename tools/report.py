@@ -23,6 +23,7 @@ _COUNTED = tuple(
     for name in Record.__struct_fields__
     if name not in ("macs", "utilisation", "occupied", "energy")
 )
+_NAMED = ("name", "op", "placement", "nodes", "source", "product_shift")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def assemble(
     own_errors = _errors(checked.own) if checked else {}
     layers = [
         {
-            **{key: record[key] for key in ("name", "op", "placement", "nodes", "source")},
+            **{key: record[key] for key in _NAMED},
             **_record(record, sets, rates),
             "error": errors.get(record["name"]),
             "own_error": own_errors.get(record["name"]),

@@ -25,6 +25,7 @@ def layer_rows(report: Report) -> list[Row]:
             "op": layer.op,
             "placement": layer.placement,
             "nodes": " ".join(layer.nodes),
+            "product_shift_bits": layer.product_shift,
             "share_percent": 100 * layer.cycles / total if total else None,
             **_record_row(layer),
         }
@@ -92,7 +93,9 @@ def _record_row(record: Record) -> Row:
     row["occupied_percent"] = _percent(record.occupied)
     macs = msgspec.structs.asdict(record.macs)
     row |= {f"macs_{name}_count": count for name, count in macs.items()}
-    row |= {"saturations_count": record.saturations, "instruction_count": record.instruction_count}
+    row["saturations_count"] = record.saturations
+    row["accumulator_saturations_count"] = record.accumulator_saturations
+    row["instruction_count"] = record.instruction_count
     for name in ("busy", "idle"):
         row |= {f"{name}_{u}_cycles": cycles for u, cycles in getattr(record, name).items()}
     row |= {f"stall_{u}_cycles": sum(causes.values()) for u, causes in record.stall.items()}

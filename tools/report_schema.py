@@ -1,16 +1,17 @@
-"""The schema of report.json, version 1.
+"""The schema of report.json, version 2.
 
 Counts are integers, cycles are those of the machine's clock, energies uJ. What has no value (a rate
-without time, the SQNR of an exact result) is null; there is no NaN.
+without time, the SQNR of an exact result) is null; there is no NaN. Readers refuse fields that they
+do not know, so that any change of the fields is a new version.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from ..isa.errors import ProgramError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Table = dict[str, int]
 Scalar = int | float | str | bool | None
@@ -87,6 +88,7 @@ class Record(_Closed, frozen=True, kw_only=True):
     """What a layer, or the whole run, did; for every unit busy + stall + idle = elapsed_cycles.
 
     `utilisation` is effectual MACs over cycles x multipliers, `occupied` executed ones.
+    `accumulator_saturations`, a part of `saturations`, befell sums on their way.
     """
 
     cycles: int
@@ -102,6 +104,7 @@ class Record(_Closed, frozen=True, kw_only=True):
     bytes: Table
     sram_bytes: dict[str, Table]
     saturations: int
+    accumulator_saturations: int
     instruction_count: int
     utilisation: float | None
     occupied: float | None
@@ -112,7 +115,8 @@ class Layer(Record, frozen=True, kw_only=True):
     """One layer; `nodes` are the ONNX nodes it computes, `source` the ONNX tensor it makes.
 
     `error` carries the errors of all layers before, `own_error` is the layer's alone: the reference
-    computed it from the machine's own inputs.
+    computed it from the machine's own inputs. `product_shift` is the right shift of its products in
+    bits, null where there are none.
     """
 
     name: str
@@ -120,6 +124,7 @@ class Layer(Record, frozen=True, kw_only=True):
     placement: Literal["native", "lowered", "host"]
     nodes: tuple[str, ...]
     source: str
+    product_shift: int | None
     error: Error | None
     own_error: Error | None
 
@@ -152,7 +157,7 @@ class Check(_Closed, frozen=True, kw_only=True):
 class Report(_Closed, frozen=True, kw_only=True):
     """report.json."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     versions: dict[str, str]
     command: tuple[str, ...]
     target: str
@@ -184,8 +189,3 @@ def decode(raw: bytes, where: str = "report.json") -> Report:
         return msgspec.json.decode(raw, type=Report)
     except msgspec.MsgspecError as error:
         raise ProgramError(f"not a report of schema {SCHEMA_VERSION}: {error}", where) from error
-
-
-def json_schema() -> dict[str, Any]:
-    """The schema as JSON Schema, for other tools."""
-    return msgspec.json.schema(Report)

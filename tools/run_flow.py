@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,14 @@ from ..runtime.reference import Reference
 from ..runtime.session import InferenceSession
 from .progress import progress_bar
 from .report import About, Checked, assemble
-from .report_schema import Report
+from .report_schema import Layer, Report
 from .targets import find_target
 
 Array = npt.NDArray[Any]
+_NAMED_LAYERS = 3
+"""Layers that a warning names; more would hide the sentence."""
+MAX_PRODUCT_SHIFT = 15
+"""In bits."""
 
 
 @dataclass
@@ -127,15 +131,54 @@ def write_trace(ran: Ran, folder: Path) -> None:
 
 
 def warn_of_saturation(report: Report) -> None:
-    """Say so when values left the range that the scales were calibrated for."""
+    """Say so when values or sums left the range that scales and shifts were calibrated for."""
+    for sentence in saturation_warnings(report):
+        print(f"warning: {sentence}", file=sys.stderr)
+
+
+def saturation_warnings(report: Report) -> Iterator[str]:
+    """What was clipped, and what would help."""
     totals = report.totals
     clipped = {n: count for n, count in totals.input_saturations.items() if count}
     found = [f"{count} values of input '{name}'" for name, count in clipped.items()]
-    if totals.saturations and report.check is not None and not report.check.passed:
-        found.append(f"{totals.saturations} values in layers")
+    values = totals.saturations - totals.accumulator_saturations
+    if values and report.check is not None and not report.check.passed:
+        found.append(f"{values} values in layers")
     if found:
-        print(
-            f"warning: {' and '.join(found)} are beyond the calibrated range and were clipped; "
-            "compile with --calibration inputs like these",
-            file=sys.stderr,
+        yield (
+            f"{' and '.join(found)} are beyond the calibrated range and were clipped; "
+            "compile with --calibration inputs like these"
         )
+    yield from _sum_warnings(report)
+
+
+def _sum_warnings(report: Report) -> Iterator[str]:
+    """Sums that left the accumulators, be it only on their way: see docs/model-limits.md."""
+    found = [layer for layer in report.layers if layer.accumulator_saturations]
+    found.sort(key=lambda layer: -layer.accumulator_saturations)
+    if not found:
+        return
+    places = [_saturated_sums(layer) for layer in found[:_NAMED_LAYERS]]
+    places += [f"{len(found) - _NAMED_LAYERS} more"] if len(found) > _NAMED_LAYERS else []
+    text = f"sums left the range of the accumulators in {', '.join(places)}"
+    shift = _larger_shift(report)
+    yield text if shift is None else f"{text}; compile with --set psh={shift} or more"
+
+
+def _larger_shift(report: Report) -> int | None:
+    """A product shift to force: one more where sums saturated; None if there is none.
+
+    It is then the shift of all layers, so none may get less than it has.
+    """
+    wanted = [
+        layer.product_shift + bool(layer.accumulator_saturations)
+        for layer in report.layers
+        if layer.product_shift is not None
+    ]
+    largest = max(wanted, default=MAX_PRODUCT_SHIFT + 1)
+    return largest if "psh" in report.config and largest <= MAX_PRODUCT_SHIFT else None
+
+
+def _saturated_sums(layer: Layer) -> str:
+    at = "" if layer.product_shift is None else f" at product shift {layer.product_shift}"
+    return f"layer '{layer.name}' ({layer.accumulator_saturations} saturated additions{at})"

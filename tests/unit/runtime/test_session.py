@@ -228,6 +228,7 @@ def test_report_of_a_layer() -> None:
     (got,) = made.report["layers"]
     assert got == {
         "name": "y", "op": "Mul", "placement": "native", "nodes": ["node_y"], "source": "y",
+        "product_shift": None,
         "cycles": 19, "compute_cycles": 8, "elapsed_cycles": 19,
         "busy": {"ld": 4, "st": 4, "cu": 8, "ppu": 2},
         "stall": {
@@ -249,7 +250,7 @@ def test_report_of_a_layer() -> None:
             "acc": {"read": 32, "written": 32}, "buf": {"read": 16, "written": 16},
             "pbuf": {"read": 16, "written": 16},
         },
-        "saturations": 0, "instruction_count": 6,
+        "saturations": 0, "accumulator_saturations": 0, "instruction_count": 6,
     }  # fmt: skip
 
 
@@ -307,6 +308,7 @@ def test_saturations_are_counted_by_layer() -> None:
     ))  # fmt: skip
     made.run(None, {"x": np.full((2, 4), 1000, np.float32)})
     assert made.report["layers"][0]["saturations"] == 8
+    assert made.report["layers"][0]["accumulator_saturations"] == 0
 
 
 def test_macs_are_read_under_the_names_of_all_sheets() -> None:
@@ -316,13 +318,13 @@ def test_macs_are_read_under_the_names_of_all_sheets() -> None:
     counters.clear()
     counters.update(
         mac_eff=1, mac_ineffectual=2, mac_ineff_w=4, mac_gated=8, mac_skipped=16, sat=32,
-        mul_saturated=64, saturday=128,
+        mul_saturated=64, ppu_saturated=128, host_saturated=256, saturday=512,
     )  # fmt: skip
     report = build_report(made.program, MACHINE, made.interpreter.spec, execution, {})
     (got,) = report["layers"]
     macs = {"effectual": 1, "ineffectual": 6, "gated": 8, "skipped": 16}
     assert got["macs"] == {**macs, "nominal": 8, "expanded": 16}
-    assert got["saturations"] == 96
+    assert (got["saturations"], got["accumulator_saturations"]) == (480, 96)
 
 
 def test_max_cycles_and_progress_reach_the_interpreter() -> None:

@@ -22,7 +22,7 @@ from spcc.runtime.machine import Machine, MemorySpec
 from spcc.runtime.session import InferenceSession
 from spcc.tools.report import About, Checked, assemble, write_report
 from spcc.tools.report_csv import counter_column, layer_rows, summary_row, to_csv
-from spcc.tools.report_schema import Report, decode, encode, json_schema
+from spcc.tools.report_schema import Layer, Report, decode, encode
 from spcc.tools.report_table import TABLE_COLUMNS, print_report
 
 ENTRIES = (
@@ -57,14 +57,15 @@ def record(cycles: int, effectual: int, gated: int, skipped: int, nominal: int) 
         "counters": {"dram_in": 64, "fmap_rd": 100, "mac_effectual": effectual, "stall_gemm": 3},
         "bytes": {"dram_in": 64},
         "sram_bytes": {"fmap": {"read": 200, "written": 64}},
-        "saturations": 1,
+        "saturations": 3,
+        "accumulator_saturations": 2,
         "instruction_count": 5,
     }
 
 
 def layer(name: str, placement: str = "native", **values: int) -> dict[str, Any]:
     head = {"name": name, "op": "Conv", "placement": placement, "nodes": [f"n_{name}"]}
-    return {**head, "source": f"t_{name}", **record(**values)}
+    return {**head, "source": f"t_{name}", "product_shift": 5, **record(**values)}
 
 
 def run() -> dict[str, Any]:
@@ -104,19 +105,18 @@ def test_report_survives_the_file() -> None:
 
 def test_schema_holds_for_the_written_json() -> None:
     written = json.loads(encode(report()), parse_constant=lambda name: pytest.fail(name))
-    assert written["schema_version"] == 1
+    assert written["schema_version"] == 2
     assert written["model_sha256"] == "ab" * 32
     assert written["versions"]["spcc"]
-    properties = json_schema()["$defs"]["Layer"]["properties"]
-    assert written["layers"][0].keys() == properties.keys()
+    assert written["layers"][0].keys() == set(Layer.__struct_fields__)
     for name in ("cycles", "busy", "stall", "idle", "macs", "counters", "bytes", "energy"):
-        assert name in properties
+        assert name in written["layers"][0]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda r: r.update(schema_version=2),
+        lambda r: r.update(schema_version=1),
         lambda r: r.update(extra=1),
         lambda r: r["layers"][0].update(cycles="600"),
         lambda r: r["layers"][0].pop("macs"),
@@ -127,7 +127,7 @@ def test_schema_holds_for_the_written_json() -> None:
 def test_other_json_is_refused(change: Any) -> None:
     written = json.loads(encode(report()))
     change(written)
-    with pytest.raises(ProgramError, match=r"report\.json: not a report of schema 1"):
+    with pytest.raises(ProgramError, match=r"report\.json: not a report of schema 2"):
         decode(json.dumps(written).encode())
 
 
@@ -191,6 +191,9 @@ def test_csv_files_are_written_whole(tmp_path: Path) -> None:
     assert float(rows[0]["share_percent"]) == 60
     assert rows[0]["macs_gated_count"] == "1000"
     assert rows[0]["stall_array_cycles"] == "8"
+    assert rows[0]["product_shift_bits"] == "5"
+    assert rows[0]["saturations_count"] == "3"
+    assert rows[0]["accumulator_saturations_count"] == "2"
     assert rows[0]["fmap_rd_count"] == "100"
     assert rows[0]["dram_in_bytes"] == "64"
     assert rows[0]["stall_gemm_cycles"] == "3"
@@ -206,7 +209,7 @@ def test_csv_files_are_written_whole(tmp_path: Path) -> None:
 
 def test_every_number_column_names_its_unit() -> None:
     plain = {"layer_index", "seed", "batch", "model_sha256", "error_max_abs"}
-    units = ("cycles", "count", "bytes", "percent", "uj", "us", "mw", "tops", "db", "ratio")
+    units = ("cycles", "count", "bits", "bytes", "percent", "uj", "us", "mw", "tops", "db", "ratio")
     for row in (*layer_rows(report()), summary_row(report())):
         for name, value in row.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
