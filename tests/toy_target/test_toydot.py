@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 import toydot
+from spcc.compiler.dialects.sparse_tensor import PoolOp
 from spcc.compiler.targets.base import PIPELINE
 from spcc.isa.asm import assemble, disassemble
 from spcc.isa.errors import PassError, UnsupportedError
@@ -64,7 +65,7 @@ def test_the_tools_list_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert spcc.main(["--target", "toydot", "--list-ops"]) == 0
     page = capsys.readouterr().out
     assert "- `sparse_tensor.conv2d`: Kernel 31x31, strides, dilations, padding 15," in page
-    assert "- `sparse_tensor.pool`: toydot has none, it runs on the host." in page
+    assert "- `sparse_tensor.pool`: The kernel has at most 63 rows and 63 columns." in page
 
 
 def test_its_pages_are_written(tmp_path: Path) -> None:
@@ -83,12 +84,15 @@ def test_the_network_that_ships(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "output 'logits' agrees with the reference" in capsys.readouterr().out
     report = json.loads((tmp_path / "report.json").read_text())
     cycles = {layer["name"]: layer["cycles"] for layer in report["layers"]}
-    # K * OH * OW * ceil(C * R * S / 64); toydot has no pooling.
+    # K * OH * OW * ceil(C * R * S / 64); the PPU pools.
     assert cycles == {
         "conv1": 32 * 8 * 8 * 1, "conv2": 64 * 8 * 8 * 5, "pool1": 0,
         "conv3": 64 * 4 * 4 * 9, "pool2": 0, "classifier": 10 * 4,
     }  # fmt: skip
-    assert [e["name"] for e in report["layers"] if e["placement"] == "host"] == ["pool1", "pool2"]
+    assert {layer["placement"] for layer in report["layers"]} == {"native"}
+    pools = {e["name"]: e["unit_cycles"]["ppu"] for e in report["layers"] if e["op"] == "MaxPool"}
+    # Four elements per result, P = 16 in a cycle.
+    assert pools == {"pool1": 64 * 4 * 4 * 4 // 16, "pool2": 64 * 2 * 2 * 4 // 16}
     assert report["totals"]["energy"]["common"]["on_chip_uj"] > 0
 
     program = next(tmp_path.glob("*.toydot.spx"))
@@ -224,7 +228,7 @@ def flattened() -> onnx.ModelProto:
     return build.model(build.gemm(value, 80, 3))
 
 
-_SMALL = ("single_conv", "gemm", "mlp", "concat_block", "lrn_softmax", "shuffle")
+_SMALL = ("single_conv", "gemm", "mlp", "concat_block", "lrn_softmax", "shuffle", "pool_max_same")
 LAID_OUT = {
     **{name: BUILDERS[name] for name in (*_SMALL, "residual_block_strided")},
     "sums_and_copies": sums_and_copies,
@@ -299,6 +303,20 @@ def test_it_may_bring_its_own_passes(vary: Callable[..., None], tmp_path: Path) 
         spcc.main(["--resume-from", str(before), "--target", "toydot", "-c", "-o", str(again)]) == 0
     )
     assert again.read_bytes() == program.to_bytes()
+
+
+def test_it_may_have_no_pool(vary: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    vary(limits={op: limits for op, limits in COMPILER.limits.items() if op is not PoolOp})
+    model = BUILDERS["pool_average"]()
+    outcome = compiled(model, ToydotSpec())
+    assert [reason for _, _, reason in outcome.compiled.host_calls] == [
+        "toydot has no sparse_tensor.pool"
+    ]
+    ran = run_program(outcome.compiled.program, outcome.feeds)
+    check_run(ran, model, outcome.feeds).outputs.raise_on_mismatch()
+    assert spcc.main(["--target", "toydot", "--list-ops"]) == 0
+    page = capsys.readouterr().out
+    assert "- `sparse_tensor.pool`: toydot has none, it runs on the host." in page
 
 
 def test_a_request_brings_its_own_target() -> None:

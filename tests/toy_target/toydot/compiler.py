@@ -4,6 +4,7 @@ from typing import Any
 
 from spcc.compiler.backend.epilogue import lower_elementwise
 from spcc.compiler.backend.layer_moves import Half, LayerMoves
+from spcc.compiler.backend.pooling import POOL_LIMITS, lower_pool, tile_pool
 from spcc.compiler.backend.window import groups_of, image_count, weight_matrix, window_of
 from spcc.compiler.dialects import sparse_tensor as st
 from spcc.compiler.dialects.program import from_attribute
@@ -21,6 +22,8 @@ def layer_fits(op: Any) -> bool:
 
 def tile(spec: ToydotSpec, op: Any, weights: Any) -> Tiles:
     """Cut into groups, then into as many filters and output rows as half of each memory holds."""
+    if isinstance(op, st.PoolOp):
+        return tile_pool(spec, op)
     window, half, (K, C, R, S) = window_of(op), spec.CAP // 2, weight_matrix(op, weights).shape
     Kg, row = K // groups_of(op), 4 * window.OW
     filters = min(Kg, half // (2 * C * R * S), half // row, spec.BCAP // 4)
@@ -45,6 +48,8 @@ def lower(schedule: Any, spec: ToydotSpec, op: Any) -> None:
     """Append a layer's instructions: for each tile, image and band, load, multiply, finish."""
     if isinstance(op, st.ElementwiseOp):
         return lower_elementwise(schedule, op)
+    if isinstance(op, st.PoolOp):
+        return lower_pool(schedule, spec, op)
     moves = LayerMoves(schedule, op, *(Half(name, spec.CAP) for name in ("act", "acc", "wgt")))
     C = st.shape_of(op.weight)[1]
     schedule.emit(moves.window.registers(Geo, C=C, psh=moves.product_shift))
@@ -60,12 +65,8 @@ def lower(schedule: Any, spec: ToydotSpec, op: Any) -> None:
                 moves.finish(sums, image, filters, oy0, rows, bias)
 
 
+OWN = (st.Conv2dOp, st.MatmulOp, st.AffineOp)
+LIMITS = {**dict.fromkeys(OWN, (layer_fits,)), st.PoolOp: POOL_LIMITS, **BASE_LIMITS}
 COMPILER = TargetCompiler(
-    name="toydot",
-    isa=ISA,
-    spec_type=ToydotSpec,
-    limits={**dict.fromkeys((st.Conv2dOp, st.MatmulOp, st.AffineOp), (layer_fits,)), **BASE_LIMITS},
-    tile=tile,
-    pack=pack,
-    lower=lower,
+    name="toydot", isa=ISA, spec_type=ToydotSpec, limits=LIMITS, tile=tile, pack=pack, lower=lower
 )

@@ -2,7 +2,7 @@
 
 from spcc.isa.errors import TrapError
 from spcc.runtime import base, window
-from spcc.runtime.base_energy import dram_entries, ppu_entry
+from spcc.runtime.base_energy import dram_entries, pool_entry, ppu_entry
 from spcc.runtime.energy import EnergyEntry, Rates
 from spcc.runtime.energy_model import NODES, mac
 from spcc.runtime.machine import BASE_UNITS, Cost, Machine, MemorySpec, State
@@ -47,6 +47,6 @@ MACHINE = Machine(
     memories=memories,
     semantics={**base.BASE_SEMANTICS, Geo: base.refuse_zero("pt", "pl", "psh"), Dot: dot},
     costs={**base.BASE_COSTS, Dot: dot_cost},
-    energy=lambda spec: (*MACS, ppu_entry(NODES[45]), *dram_entries()),
+    energy=lambda spec: (*MACS, ppu_entry(NODES[45]), pool_entry(NODES[45]), *dram_entries()),
     rates=lambda spec: Rates(500, spec.M),
 )
