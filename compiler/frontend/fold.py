@@ -1,8 +1,8 @@
 """Constant folding: nodes whose inputs are all constants become constants themselves.
 
 Only operators of `FOLDABLE` are evaluated, those that move, compare or combine elements in time
-linear in their size; sizes are bounded. QuantizeLinear and DequantizeLinear are not among them,
-so that a quantised model keeps its integers, and neither are random operators.
+linear in their size; sizes are bounded. DequantizeLinear is not among them, so that a quantised
+model keeps its integers, and neither are random operators.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _FOLDABLE = """
 Abs Add And BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil Clip Compress
 Concat Cos DepthToSpace Div Equal Erf Exp Expand EyeLike Flatten Floor Gather GatherElements
 GatherND Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Log Max Mean Min Mod Mul Neg NonZero
-Not OneHot Or Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin ReduceProd
-ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sigmoid Sign Sin Slice
-SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
+Not OneHot Or Pad Pow QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean
+ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements ScatterND Sigmoid
+Sign Sin Slice SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
 """
 FOLDABLE = frozenset(_FOLDABLE.split())
+_QUANTISED = ("int8", "uint8", "int16", "uint16")
 _DATA_DEPENDENT = frozenset({"Compress", "NonZero"})  # shape known only once evaluated
 
 
@@ -112,11 +113,26 @@ class Folder:
         sizes = [constants[n].size for n in names] + [k.elements for k in kinds or () if k]
         if max(sizes) > MAX_ELEMENTS:
             return None
-        results = self._evaluate(node, {n: constants[n] for n in names})
+        results = self._results(node, kinds)
         if results is None or not self._as_inferred(results, kinds):
             return None
         self.total_bytes += sum(r.nbytes for r in results)
         return results if self.total_bytes <= MAX_TOTAL_BYTES else None
+
+    def _results(
+        self, node: NodeProto, kinds: list[TensorKind | None] | None
+    ) -> list[Array] | None:
+        constants = self.inference.constants
+        if node.op_type != "QuantizeLinear":
+            return self._evaluate(node, {n: constants[n] for n in node.input if n})
+        (kind,) = kinds or (None,)
+        attributes = attributes_of(node)
+        if kind is None or kind.dtype not in _QUANTISED or attributes.get("precision", 0):
+            return None
+        values, scale, *zero = (constants[name] for name in node.input if name)
+        zero_point = zero[0] if zero else np.zeros_like(scale, dtype=kind.dtype)
+        found = quantised(values, scale, zero_point, attributes.get("axis", 1))
+        return None if found is None else [found]
 
     def _evaluate(self, node: NodeProto, feeds: dict[str, Array]) -> list[Array] | None:
         values = [helper.make_empty_tensor_value_info(name) for name in feeds]
@@ -147,3 +163,31 @@ class Folder:
 def needs_value(node: NodeProto) -> bool:
     """Whether a node's shape is only known once it is evaluated."""
     return is_default(node.domain) and node.op_type in _DATA_DEPENDENT
+
+
+def quantised(values: Array, scale: Array, zero_point: Array, axis: int) -> Array | None:
+    """QuantizeLinear as onnxruntime does it, which saturates where onnx's evaluator wraps.
+
+    Args:
+        values: float32.
+        scale: float32, one or one per index of `axis`.
+        zero_point: As many, of the integers' type.
+        axis: Of `values`.
+
+    Returns:
+        None where the constants have other forms, or a value has no integer.
+    """
+    is_float = values.dtype == scale.dtype == np.float32
+    if not is_float or zero_point.dtype.kind not in "iu" or scale.size != zero_point.size:
+        return None
+    form = [1] * values.ndim
+    if scale.size > 1:
+        if not -values.ndim <= axis < values.ndim or scale.shape != (values.shape[axis],):
+            return None
+        form[axis] = scale.size
+    limits = np.iinfo(zero_point.dtype)
+    with np.errstate(all="ignore"):
+        steps = np.rint(values / scale.reshape(form)).astype(np.float64) + zero_point.reshape(form)
+    if np.isnan(steps).any():
+        return None
+    return np.clip(steps, limits.min, limits.max).astype(zero_point.dtype)

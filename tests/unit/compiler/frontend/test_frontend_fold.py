@@ -7,6 +7,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from spcc.compiler.frontend import fold
 from spcc.compiler.frontend.onnx import Imported, import_model
 from spcc.isa.errors import FrontendError, UnsupportedError
+from spcc.runtime.reference import Reference
 
 
 def op_names(imported: Imported) -> list[str]:
@@ -174,7 +175,7 @@ def test_dropout_with_training_switched_off() -> None:
     assert op_names(assert_same(proto)) == ["Relu"]
 
 
-def test_quantisers_stay() -> None:
+def test_quantisers_stay_but_those_of_constants_become_integers() -> None:
     q = ["scale", "zero"]
     proto = model(
         [
@@ -194,9 +195,53 @@ def test_quantisers_stay() -> None:
         ],
     )
     imported = assert_same(proto)
-    assert op_names(imported) == [n.op_type for n in proto.graph.node]
+    stay = ("QuantizeLinear", *["DequantizeLinear"] * 3, "Conv", "Add")
+    assert sorted(op_names(imported)) == sorted(stay)
     assert imported.store["w"].dtype == np.int8
-    assert set(imported.store) == {"w", "scale", "zero", "f"}
+    assert imported.store["fq"].dtype == np.int8
+    assert set(imported.store) == {"w", "scale", "zero", "fq"}
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize(("dtype", "zero"), [("int8", 0), ("uint8", 7), ("int16", 0), ("int8", -3)])
+def test_constants_are_quantised_as_onnxruntime_does(
+    axis: int | None, dtype: str, zero: int
+) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((4, 3, 2)).astype(np.float32)
+    values.flat[:8] = [0.125, 0.375, 0.625, -0.125, 3e38, -3e38, np.inf, -np.inf]
+    form = () if axis is None else (values.shape[axis],)
+    scale = np.full(form, 0.25) if axis is None else rng.uniform(0.01, 0.3, form)
+    constants = [
+        array("w", values),
+        array("s", scale.astype(np.float32)),
+        array("z", np.full(form, zero), dtype),
+    ]
+    more = {} if axis is None else {"axis": axis}
+    elem = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    nodes = [node("QuantizeLinear", ["w", "s", "z"], ["q"], **more), node("Relu", ["x"], ["y"])]
+    wanted = [value("y", None), value("q", None, elem)]
+    proto = model(nodes, [value("x", [2])], wanted, constants)
+    reference = Reference(proto).run({"x": np.zeros(2, np.float32)})["q"]
+    found = folded([node("QuantizeLinear", ["w", "s", "z"], ["y"], **more)], constants, elem)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, reference)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([np.nan], 1.0), ([0.0], 0.0), ([[1.0, 2.0]], [[0.5, 0.5]])],
+    ids=["not a number", "scale 0", "scales per block"],
+)
+def test_constants_without_such_integers_stay(values: list, scale: object) -> None:
+    block = {"block_size": 1} if np.ndim(scale) == 2 else {}
+    proto = model(
+        [node("QuantizeLinear", ["w", "s", "z"], ["y"], **block)],
+        [],
+        [value("y", None, TensorProto.INT8)],
+        [array("w", values), array("s", scale), array("z", np.zeros(np.shape(scale)), "int8")],
+    )
+    assert op_names(import_model(proto)) == ["QuantizeLinear"]
 
 
 def test_random_operators_stay() -> None:
