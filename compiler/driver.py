@@ -54,7 +54,8 @@ class Compiled:
     Args:
         program: The program.
         pass_seconds: Time of each pass, and of `import` and `emit`.
-        pruned: Pruned arrays by ONNX initializer name, in the initializer's own layout.
+        pruned: Pruned weights by the name of the ONNX tensor, a constant or what a DequantizeLinear
+            makes of one, in its layout but perhaps scaled: their zeros count.
         host_calls: (node, operator, reason) of everything the target does not run.
         warnings: Sentences for the user.
         calibration: The inputs of the first calibration run, by name.
@@ -301,7 +302,7 @@ def host_calls(module: ModuleOp) -> list[tuple[str, str, str]]:
 
 
 def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
-    """The layers' weights under their initializer's name, in its layout but perhaps scaled."""
+    """The layers' weights under their ONNX tensor's name, in its layout but perhaps scaled."""
     pruned: dict[str, Array] = {}
     for op in main_of(module).body.block.ops:
         weight = op.weight.owner if isinstance(op, Conv2dOp | MatmulOp) else None

@@ -1,5 +1,6 @@
 """Take constants out of an ONNX model, so that they can be fed, replaced and left unserialised."""
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,45 @@ def replace_by_input(graph: onnx.GraphProto, name: str, array: Array, where: str
                 "tensors inside subgraphs cannot be replaced",
             )
     _add_input(graph, name, array)
+
+
+def constant_part(
+    model: onnx.ModelProto, constants: Container[str], name: str
+) -> onnx.ModelProto | None:
+    """The nodes that make one tensor of constants alone.
+
+    Args:
+        model: A model whose constants are initializers, or inputs named in `constants`.
+        constants: These inputs.
+        name: A tensor of the main graph.
+
+    Returns:
+        A model with this output, and of the inputs those it needs; None where it needs others.
+    """
+    graph = model.graph
+    stored = {t.name: t for t in graph.initializer}
+    makers = {output: node for node in graph.node for output in node.output if output}
+    needed: set[str] = set()
+    pending = [name]
+    while pending:
+        tensor = pending.pop()
+        if not tensor or tensor in needed:
+            continue
+        needed.add(tensor)
+        if tensor in makers:
+            if any(a.HasField("g") or a.graphs for a in makers[tensor].attribute):
+                return None  # its subgraphs may use any tensor
+            pending += makers[tensor].input
+        elif tensor not in stored and tensor not in constants:
+            return None
+    part = onnx.ModelProto()
+    _copy_fields(model, part, "graph")
+    part.graph.name = graph.name
+    part.graph.node.extend(n for n in graph.node if not needed.isdisjoint(n.output))
+    part.graph.initializer.extend(stored[n] for n in stored if n in needed)
+    part.graph.input.extend(v for v in graph.input if v.name in needed and v.name in constants)
+    part.graph.output.append(onnx.ValueInfoProto(name=name))
+    return part
 
 
 def check_like(

@@ -16,6 +16,7 @@ from ..isa.errors import FrontendError, UnsupportedError, UsageError
 from .onnx_constants import (
     Array,
     check_like,
+    constant_part,
     force,
     is_pinned,
     replace_by_input,
@@ -37,9 +38,9 @@ class Reference:
             beside the file.
         overrides: Values for constants (pruned weights) by tensor name, of the same type and shape.
             The output of a node of the main graph can be replaced likewise.
-        zeros: Arrays by tensor name. A constant keeps its values, save those where its array is 0:
-            the array may be a scaled copy of the pruned weights. What is no constant becomes the
-            array itself.
+        zeros: Arrays by tensor name. A constant, or what nodes make of constants alone, keeps its
+            values, save those where its array is 0: the array may be a scaled copy of the pruned
+            weights. What is no constant becomes the array itself.
         thread_count: Threads inside an operator.
 
     Raises:
@@ -85,11 +86,19 @@ class Reference:
         self._constants[name] = np.ascontiguousarray(array)
 
     def _zeroed(self, name: str, mask: Array) -> Array:
-        """A constant's values where `mask` is not 0; `mask` where there is no such constant."""
+        """A constant's values where `mask` is not 0; `mask` itself where it is no constant."""
         old = self._constants.get(name)
         if old is None and name in self._stored:
             old = self._to_array(self._stored[name])
+        if old is None and (part := constant_part(self._model, self._constants, name)) is not None:
+            old = self._compute_constant(part)
         return mask if old is None else np.where(mask != 0, old, np.zeros((), old.dtype))
+
+    def _compute_constant(self, part: onnx.ModelProto) -> Array:
+        with _foreign_errors(self.name):
+            session = self._create(part.SerializeToString())
+            taken = {value.name: self._constants[value.name] for value in session.get_inputs()}
+            return session.run(None, taken)[0]
 
     def _to_array(self, tensor: onnx.TensorProto) -> Array:
         return numpy_helper.to_array(tensor, str(self._path.parent) if self._path else "")

@@ -100,7 +100,8 @@ class Builder:
     def weight(self, at: int, array: Array | None = None, transposed: bool = False) -> SSAValue:
         """A weight op for a constant input; `array` replaces its values (stored under a new key).
 
-        Integer weights behind a DequantizeLinear keep their integers; `transposed` turns them.
+        Its `source` is the node's input: a constant, or what a DequantizeLinear makes of one, whose
+        integers are kept where they can be; `transposed` turns them.
 
         Raises:
             NotALayer: The input is computed at run time.
@@ -108,34 +109,39 @@ class Builder:
         value = self.source(at)
         assert value is not None
         if array is None and isinstance(value.owner, NodeOp):
-            return self._dequantised(value.owner, transposed)
+            return self._dequantised(at, value, value.owner, transposed)
         if array is None:
             assert isinstance(value.owner, InitializerOp)
-            key, array = value.owner.key.data, self.store[value.owner.key.data]
+            key = value.owner.key.data
         else:
-            key = self.store.fresh_key(to_text(tensor_name(value)).data, "layer")
-            self.store.add(key, np.ascontiguousarray(array, dtype=np.float32))
-        properties: dict[str, Attribute] = {"key": StringAttr(key)}
-        properties["source"] = to_text(tensor_name(value))
-        if transposed:
-            properties["transposed"] = BoolAttr.from_bool(True)
-        return self.add(
-            WeightOp(properties=properties, result_types=[TensorType(f32, array.shape)])
-        )
+            key = self._stored(value, "layer", np.ascontiguousarray(array, dtype=np.float32))
+        return self._weight(key, value, transposed)
 
-    def _dequantised(self, node: NodeOp, transposed: bool) -> SSAValue:
+    def _dequantised(self, at: int, value: SSAValue, node: NodeOp, transposed: bool) -> SSAValue:
         if not is_constant_dequantize(node):
             raise NotALayer("its weights are computed at run time")
         try:
             integers, frac, bits = dequantised_integers(node, self.store)
         except NotALayer:
             real = dequantised_values(node, self.store)
-            return self.float_constant("dequantised", real.T if transposed else real)
+            return self.weight(at, real.T if transposed else real, transposed)
         integers = np.ascontiguousarray(integers.T) if transposed else integers
-        key = self.store.fresh_key(to_text(tensor_name(node.inputs[0])).data, "i16")
-        self.store.add(key, integers)
-        kind = TensorType(i16, integers.shape, EncodingAttr.of(frac, bits))
-        return self.add(WeightOp(properties={"key": StringAttr(key)}, result_types=[kind]))
+        key = self._stored(node.inputs[0], "i16", integers)
+        return self._weight(key, value, transposed, EncodingAttr.of(frac, bits))
+
+    def _stored(self, value: SSAValue, suffix: str, array: Array) -> str:
+        return self.store.add(self.store.fresh_key(to_text(tensor_name(value)).data, suffix), array)
+
+    def _weight(
+        self, key: str, value: SSAValue, transposed: bool, encoding: EncodingAttr | None = None
+    ) -> SSAValue:
+        shape = self.store[key].shape
+        kind = TensorType(f32, shape) if encoding is None else TensorType(i16, shape, encoding)
+        properties: dict[str, Attribute] = {"key": StringAttr(key)}
+        properties["source"] = to_text(tensor_name(value))
+        if transposed:
+            properties["transposed"] = BoolAttr.from_bool(True)
+        return self.add(WeightOp(properties=properties, result_types=[kind]))
 
     def float_constant(self, suffix: str, array: Array) -> SSAValue:
         """A new float constant."""

@@ -118,7 +118,7 @@ def _matrix(b: Builder, what: str, by_rows: bool, factor: float = 1.0) -> SSAVal
     if by_rows and factor == 1.0:
         return b.weight(1)
     array = (array if by_rows else array.T) * np.float32(factor)
-    return b.float_constant("scaled", array) if is_quantised else b.weight(1, array, not by_rows)
+    return b.weight(1, array, not by_rows)
 
 
 def matmul(b: Builder) -> SSAValue:

@@ -459,7 +459,7 @@ builtin.module attributes {onnx.opset = 21 : i64, spcc.weights = "convert_onnx_t
 // CHECK-LABEL: func.func @main(
 // CHECK-NEXT:    %xq = sparse_tensor.requantize %x {nodes = ["xq_node"], tensor = "xd", op_type = "QuantizeLinear", placement = "native", frac = 4 : i64, bits = 8 : i64} : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    %0 = sparse_tensor.weight "c.bias" : tensor<2xf32>
-// CHECK-NEXT:    %1 = sparse_tensor.weight "wi.i16" : tensor<2x2x1x1xi16, #sparse_tensor.encoding<dense, [], frac = 8, bits = 8>>
+// CHECK-NEXT:    %1 = sparse_tensor.weight "wi.i16" {source = "wd"} : tensor<2x2x1x1xi16, #sparse_tensor.encoding<dense, [], frac = 8, bits = 8>>
 // CHECK-NEXT:    %c = sparse_tensor.conv2d %xq, %1 bias %0 : tensor<2xf32> {nodes = ["c_node"], tensor = "c", op_type = "Conv", placement = "native", groups = 1 : i64, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : tensor<1x2x4x4xf32>, tensor<2x2x1x1xi16, #sparse_tensor.encoding<dense, [], frac = 8, bits = 8>> -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    %cq = sparse_tensor.requantize %c {nodes = ["cq_node"], tensor = "ce", op_type = "QuantizeLinear", placement = "native", frac = 4 : i64, bits = 16 : i64} : (tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    func.return %cq, %cq : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>
@@ -488,9 +488,9 @@ builtin.module attributes {onnx.opset = 21 : i64, spcc.weights = "convert_onnx_t
 
 // Weights that are no power of two apart, or quantised per channel, are used at their values.
 // CHECK-LABEL: func.func @main(
-// CHECK-NEXT:    %0 = sparse_tensor.weight "c.dequantised" : tensor<2x2x1x1xf32>
+// CHECK-NEXT:    %0 = sparse_tensor.weight "wd.layer" {source = "wd"} : tensor<2x2x1x1xf32>
 // CHECK-NEXT:    %c = sparse_tensor.conv2d %x, %0 {nodes = ["c_node"], tensor = "c", op_type = "Conv", placement = "native", groups = 1 : i64, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : tensor<1x2x4x4xf32>, tensor<2x2x1x1xf32> -> tensor<1x2x4x4xf32>
-// CHECK-NEXT:    %1 = sparse_tensor.weight "d.dequantised" : tensor<2x2x1x1xf32>
+// CHECK-NEXT:    %1 = sparse_tensor.weight "we.layer" {source = "we"} : tensor<2x2x1x1xf32>
 // CHECK-NEXT:    %d = sparse_tensor.conv2d %x, %1 {nodes = ["d_node"], tensor = "d", op_type = "Conv", placement = "native", groups = 1 : i64, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : tensor<1x2x4x4xf32>, tensor<2x2x1x1xf32> -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    func.return %c, %d : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>
 builtin.module attributes {onnx.opset = 21 : i64, spcc.weights = "convert_onnx_to_sparse_tensor.json"} {
