@@ -11,6 +11,8 @@ from xdsl.passes import ModulePass
 from ..context import context_of, main_of, target_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
 from ..requirements import require
+from ..targets.base import PackedWeights
+from ..weights import WeightStore
 
 PACKED, OFFSETS, SIZE = "packed", "tile_offsets", "packed_bytes"
 
@@ -29,9 +31,14 @@ class PackWeightsPass(ModulePass):
             if isinstance(layer, Conv2dOp | MatmulOp):
                 require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
                 assert isinstance(layer.weight.owner, WeightOp)
-                key = layer.weight.owner.key.data
-                packed = target.pack(spec, layer, store[key])
-                image = store.add(store.fresh_key(key, "packed"), packed.image)
-                layer.attributes[PACKED] = StringAttr(image)
-                layer.attributes[OFFSETS] = ints(*packed.offsets)
-                layer.attributes[SIZE] = IntegerAttr(packed.image.size, i64)
+                packed = target.pack(spec, layer, store[layer.weight.owner.key.data])
+                attach_packed(layer, packed, store)
+
+
+def attach_packed(layer: Conv2dOp | MatmulOp, packed: PackedWeights, store: WeightStore) -> None:
+    """Add a packed image to the store, and what the lowering must know of it to the layer."""
+    assert isinstance(layer.weight.owner, WeightOp)
+    key = store.fresh_key(layer.weight.owner.key.data, "packed")
+    layer.attributes[PACKED] = StringAttr(store.add(key, packed.image))
+    layer.attributes[OFFSETS] = ints(*packed.offsets)
+    layer.attributes[SIZE] = IntegerAttr(packed.image.size, i64)
