@@ -1,15 +1,19 @@
 """`spcc-as`: assembly text to a program file."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..isa.encoding import InstructionSet
-from ..isa.source import load_source
 from .cli import run
 from .option_types import path
 from .outputs import placing, refuse_overwriting
 from .targets import find_target
+
+if TYPE_CHECKING:
+    from ..isa.encoding import InstructionSet
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,6 +38,8 @@ def assemble_file(source: Path, output: Path | None) -> int:
         ProgramError: The text is malformed, or the program cannot run.
         UsageError: The output is the source.
     """
+    from ..isa.source import load_source  # with numpy and the grammar: --help does without
+
     refuse_overwriting([output], [source])
 
     def isa_of(name: str) -> InstructionSet:

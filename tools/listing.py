@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from .sources import configuration as read_configuration
 from .targets import all_targets, find_target
+
+if TYPE_CHECKING:
+    import msgspec
 
 
 def targets() -> int:
@@ -28,12 +29,16 @@ def operators(name: str) -> int:
 
 def configuration(name: str, file: Path | None, settings: Iterable[str]) -> int:
     """Print the effective parameters as a configuration file."""
+    from .sources import configuration as read_configuration
+
     print(config_text(read_configuration(find_target(name), file, settings)), end="")
     return 0
 
 
 def config_text(spec: msgspec.Struct) -> str:
     """Parameters as TOML; those that are not set stand in a comment."""
+    import msgspec
+
     lines: list[str] = []
     for name, value in msgspec.to_builtins(spec).items():
         text = f'"{value}"' if isinstance(value, str) else str(value)

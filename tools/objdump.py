@@ -1,19 +1,21 @@
 """`spcc-objdump`: look into a program file, or turn it back into assembly text."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import sys
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from ..isa.dump import byte_lines, header_lines, listing_lines, section_lines
-from ..isa.encoding import InstructionSet
-from ..isa.program import Program
-from ..isa.source import save_source, source_lines
 from .cli import run
 from .option_types import path
 from .outputs import placing, refuse_overwriting
 from .targets import find_target
+
+if TYPE_CHECKING:  # programs need numpy, which --help does not
+    from ..isa.encoding import InstructionSet
+    from ..isa.program import Program
 
 _SHOWN = ("disassemble", "section_headers", "all_headers", "asm")
 
@@ -56,6 +58,9 @@ def dump_file(args: argparse.Namespace) -> int:
         ProgramError: The file is not a valid program.
         UsageError: There is no such section.
     """
+    from ..isa.program import Program
+    from ..isa.source import save_source
+
     program = Program.load(args.program, isa_of)
     isa = isa_of(program.target)
     if args.output:
@@ -72,6 +77,9 @@ def dump_file(args: argparse.Namespace) -> int:
 
 def lines(program: Program, isa: InstructionSet, args: argparse.Namespace) -> Iterator[str]:
     """The lines to print, in the order of GNU objdump: headers, sections, bytes, listing."""
+    from ..isa.dump import byte_lines, header_lines, listing_lines, section_lines
+    from ..isa.source import source_lines
+
     if args.all_headers:
         yield from header_lines(program)
     if args.section_headers:
