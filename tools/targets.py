@@ -60,7 +60,7 @@ def part(module: str, name: str) -> Callable[[], Any]:
     return lambda: getattr(import_module(module, __package__), name)
 
 
-def _ours(name: str, doc: str, spec: str) -> Target:
+def _ours(name: str, doc: str, spec: str, variants: str = "") -> Target:
     return Target(
         name,
         doc,
@@ -68,11 +68,15 @@ def _ours(name: str, doc: str, spec: str) -> Target:
         spec=part(f"..isa.targets.{name}", spec),
         compiler=part(f"..compiler.targets.{name}", "COMPILER"),
         machine=part(f"..runtime.machines.{name}", "MACHINE"),
+        variants=part(f"..isa.targets.{name}", variants) if variants else None,
     )
 
 
 TARGETS: dict[str, Target] = {
     "spots": _ours("spots", "IM2COL unit and tall reconfigurable systolic array", "SpotsSpec"),
+    "dadiannao": _ours(
+        "dadiannao", "wide-vector tiles, no sparsity: a baseline", "DadiannaoSpec", "variant"
+    ),
 }
 
 

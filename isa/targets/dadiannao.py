@@ -27,6 +27,18 @@ VARIANTS: Mapping[str, Mapping[str, int]] = {
 """Named settings; ddn-2014 is the machine of the MICRO 2014 paper, the baseline of Cnvlutin."""
 
 
+def variant(name: str) -> Mapping[str, int]:
+    """The parameters of a published configuration.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in VARIANTS:
+        known = ", ".join(VARIANTS)
+        raise UsageError(f"dadiannao has no variant '{name}'", "--target", f"there is {known}")
+    return VARIANTS[name]
+
+
 class DadiannaoSpec(BaseSpec, frozen=True, kw_only=True):
     """DaDianNao++'s parameters under the sheet's names (section 2)."""
 

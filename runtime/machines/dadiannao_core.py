@@ -1,0 +1,167 @@
+"""What DaDianNao's units compute, as functions of arrays (dadiannao sheet, sections 4, 7, 8).
+
+No memories, no interpreter; `tct` shares them.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...isa.base import Pgeo
+from ...isa.targets.dadiannao import SUM_BYTES
+from ..base import finish
+
+Bytes = npt.NDArray[np.uint8]
+Int16s = npt.NDArray[np.int16]
+Int64s = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_TOP_BYTES = 8 - SUM_BYTES
+_SAFE_SUM = 1 << 32
+"""With a 32-bit bias and shifted left by 30 bits, 64 bits hold it; any larger one saturates too."""
+_EXACT_FLOAT32 = 1 << 24
+"""float32 holds every integer up to here."""
+
+
+class Places(NamedTuple):
+    """Where the taps of some windows lie.
+
+    Args:
+        words: int64 [windows, taps], AM words after the input's base, of channel block 0.
+        inside: bool [windows, taps], the tap is in the image; a word outside means nothing.
+    """
+
+    words: Int64s
+    inside: Flags
+
+
+class Product(NamedTuple):
+    """What a chunk and a block of windows give.
+
+    Args:
+        sums: int64 [windows, slots], exact.
+        effectual: Products of two non-zero factors.
+        ineffectual_a: Products of a non-zero weight and a zero activation.
+        ineffectual_w: Products of a zero weight.
+    """
+
+    sums: Int64s
+    effectual: int
+    ineffectual_a: int
+    ineffectual_w: int
+
+
+def find_taps(
+    inp: Mapping[str, int], ker: Mapping[str, int], win0: int, nwin: int, tap0: int, taps: int
+) -> Places:
+    """The taps tap0..tap0+taps-1 under the windows win0..win0+nwin-1.
+
+    Args:
+        inp: Values of `ddn.in`.
+        ker: Values of `ddn.ker`.
+        win0: First window.
+        nwin: Windows.
+        tap0: First tap, kernel rows outermost.
+        taps: Taps.
+    """
+    image, within = np.divmod(np.arange(win0, win0 + nwin), ker["oh"] * ker["ow"])
+    oy, ox = np.divmod(within, ker["ow"])
+    ky, kx = np.divmod(np.arange(tap0, tap0 + taps), ker["kw"])
+    y = (oy * ker["sy"] - inp["pt"])[:, None] + ky * ker["dy"]
+    x = (ox * ker["sx"] - inp["pl"])[:, None] + kx * ker["dx"]
+    inside = (y >= 0) & (y < inp["h"]) & (x >= 0) & (x < inp["w"])
+    rows = (image * inp["h"] - inp["y0"])[:, None] + y
+    return Places((rows * inp["w"] + x) * inp["cb"], inside)
+
+
+def gather(stored: Int16s, low: int, places: Places, block: Int64s, tap: Int64s) -> Int16s:
+    """The activations [windows, rows, lanes] of some rows; zeros where a tap is outside the image.
+
+    Args:
+        stored: [words, lanes], every word from word `low` on that a tap inside the image needs.
+        low: The first of them, counted as in `places`.
+        places: Of the taps.
+        block: [rows], channel block of each row.
+        tap: [rows], column of `places` of each row.
+    """
+    inside = places.inside[:, tap]
+    if not inside.any():
+        return np.zeros((*inside.shape, stored.shape[1]), np.int16)
+    index = places.words[:, tap] + (block - low)
+    if inside.all():
+        return stored.take(index, axis=0)
+    values = stored.take(np.where(inside, index, 0), axis=0)
+    values[~inside] = 0
+    return values
+
+
+def multiply(weights: Int16s, values: Int16s) -> Product:
+    """All products of [rows, slots, lanes] weights and [windows, rows, lanes] activations.
+
+    Floats hold every partial sum exactly: float64 below 2^53 (fewer than 2^23 products below 2^30),
+    float32 where the largest factors allow it.
+    """
+    rows, slots, lanes = weights.shape
+    windows, terms = len(values), rows * lanes
+    by_term, columns = weights.transpose(0, 2, 1), values.reshape(windows, terms)
+    bound = terms * _largest(weights) * _largest(values)
+    kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
+    factors = np.empty((rows, lanes, slots), kind)
+    factors[...] = by_term
+    sums = columns.astype(kind) @ factors.reshape(terms, slots)
+    nonzero = np.count_nonzero(weights, axis=1).reshape(-1)
+    effectual = int(nonzero @ np.count_nonzero(columns, axis=0))
+    some = int(nonzero.sum()) * windows
+    return Product(
+        sums.astype(np.int64), effectual, some - effectual, weights.size * windows - some
+    )
+
+
+def _largest(values: Int16s) -> int:
+    """The largest magnitude."""
+    return max(int(values.max()), -int(values.min()))
+
+
+def saturate(sums: Int64s, bits: int) -> tuple[Int64s, int]:
+    """Clamp sums to the accumulator; also how many were beyond it."""
+    limit = 1 << (bits - 1)
+    if sums.max() < limit and sums.min() >= -limit:
+        return sums, 0
+    kept = np.clip(sums, -limit, limit - 1)
+    return kept, int(np.count_nonzero(kept != sums))
+
+
+def unpack_sums(raw: Bytes, tiles: int, windows: int, pes: int) -> Int64s:
+    """PB bytes [tile][window][pe] as sums [windows, tiles * pes]."""
+    wide = np.zeros((tiles, windows, pes, 8), np.uint8)
+    wide[..., _TOP_BYTES:] = raw.reshape(tiles, windows, pes, SUM_BYTES)
+    sums = wide.view("<i8")[..., 0] >> (8 * _TOP_BYTES)
+    return sums.transpose(1, 0, 2).reshape(windows, tiles * pes).astype(np.int64, copy=False)
+
+
+def pack_sums(sums: Int64s, tiles: int, pes: int) -> Bytes:
+    """Sums [windows, slots] as PB bytes [tile][window][pe]; PEs without a filter hold 0."""
+    windows, slots = sums.shape
+    wide = np.zeros((windows, tiles * pes), "<i8")
+    wide[:, :slots] = sums
+    by_tile = np.ascontiguousarray(wide.reshape(windows, tiles, pes).transpose(1, 0, 2))
+    raw = by_tile.view(np.uint8).reshape(tiles, windows, pes, 8)
+    return np.ascontiguousarray(raw[..., :SUM_BYTES]).reshape(-1)
+
+
+def finish_sums(
+    sums: Int64s, geo: Pgeo, bias: npt.NDArray[np.int32] | None, lanes: int
+) -> tuple[Int16s, int]:
+    """Sums [windows, slots] as output words [windows, words * lanes], and how many saturated.
+
+    The base machine's arithmetic; lanes without a filter are 0.
+    """
+    windows, slots = sums.shape
+    if geo.shift < 0:
+        sums = np.clip(sums, -_SAFE_SUM, _SAFE_SUM)
+    result = finish(sums.T, geo, bias)
+    words = np.zeros((windows, -(-slots // lanes) * lanes), np.int16)
+    words[:, :slots] = result.values.T
+    return words, result.saturated_count
