@@ -22,6 +22,8 @@ DRAM = "dram"
 """Attribute of an op (for its results) or of the function (for its arguments): a list of views."""
 ON_CHIP = "on_chip"
 """Attribute of a layer whose result never reaches DRAM: the SRAM `memory` and its view there."""
+CHANNELS = "channels"
+"""Attribute of a layer whose result has its channels in another order: the one at each position."""
 IMAGE = "spcc.image"
 """Module attribute: bytes of constants and of the whole DRAM image."""
 ALIGNMENT = 64
@@ -96,6 +98,9 @@ def tensor_info_of(value: SSAValue, name: str) -> TensorInfo:
         view, memory = View(plain["offset"], tuple(plain["strides"])), plain["memory"]
     else:
         view = view_of(value)
+    channels: tuple[int, ...] = ()
+    if isinstance(owner, Operation) and CHANNELS in owner.attributes:
+        channels = from_attribute(owner.attributes[CHANNELS])
     return TensorInfo(
         name=name,
         dtype="i16" if encoding else _numpy_name(value),
@@ -105,6 +110,7 @@ def tensor_info_of(value: SSAValue, name: str) -> TensorInfo:
         frac=encoding.frac.value.data if encoding else None,
         bits=encoding.bits.value.data if encoding else 8 * element_bytes(value),
         memory=memory,
+        channels=channels,
     )
 
 

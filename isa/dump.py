@@ -128,7 +128,8 @@ def _where(tensor: TensorInfo | None) -> str:
     if tensor is None:
         return "-"
     memory = "" if tensor.memory == DRAM else f"{tensor.memory} "
-    return f"{tensor.dtype} {_dims(tensor.shape)} @ {memory}{tensor.offset:#x}"
+    order = ", channels reordered" if tensor.channels else ""
+    return f"{tensor.dtype} {_dims(tensor.shape)} @ {memory}{tensor.offset:#x}{order}"
 
 
 def _dims(values: tuple[int, ...]) -> str:

@@ -34,6 +34,8 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         frac: Fraction bits of an "i16" tensor, None for every other.
         bits: 8 or 16, the width an "i16" tensor is quantised to; else the width of the type.
         memory: Where the addresses are; only a layer's output may be elsewhere than in DRAM.
+        channels: The channel at each position along axis 1, if they are not in order; only a
+            layer's output may have them in another one.
     """
 
     name: str
@@ -44,6 +46,7 @@ class TensorInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     frac: int | None = None
     bits: int
     memory: str = DRAM
+    channels: tuple[int, ...] = ()
 
     @property
     def item_bytes(self) -> int:

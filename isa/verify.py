@@ -40,6 +40,12 @@ def check_tensors(tensors: Iterable[TensorInfo], bounds: tuple[int, int], where:
                 where,
                 "only the output of a layer may stay on chip",
             )
+        if tensor.channels:
+            raise ProgramError(
+                f"tensor '{tensor.name}' has its channels in another order",
+                where,
+                "only the output of a layer may",
+            )
         check_tensor(tensor, bounds, f"{where}: tensor '{tensor.name}'")
 
 
@@ -65,6 +71,10 @@ def check_tensor(tensor: TensorInfo, bounds: tuple[int, int], where: str) -> Non
             where,
             f"as many strides as dimensions, at most {MAX_RANK}, none negative",
         )
+    channels = tensor.shape[1] if rank > 1 else 0
+    order = tensor.channels
+    if order and (len(order) != channels or sorted(order) != list(range(channels))):
+        raise ProgramError(f"{len(order)} positions are no order of {channels} channels", where)
     low, high = bounds
     if tensor.offset < low or tensor.end > high:
         raise ProgramError(

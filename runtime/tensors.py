@@ -38,7 +38,7 @@ def load_tensor(memory: Dram | Memory, info: TensorInfo) -> Array:
     """
     if info.dtype == "i16":
         return _scaled(load_integers(memory, info).astype(np.float32), -(info.frac or 0))
-    return _view(memory, info, info.dtype).copy()
+    return _in_order(_view(memory, info, info.dtype), info).copy()
 
 
 def load_integers(memory: Dram | Memory, info: TensorInfo) -> npt.NDArray[np.int16]:
@@ -47,7 +47,7 @@ def load_integers(memory: Dram | Memory, info: TensorInfo) -> npt.NDArray[np.int
     Raises:
         TrapError: The tensor is not inside the memory.
     """
-    return _view(memory, info, "int16").astype(np.int16)
+    return _in_order(_view(memory, info, "int16"), info).astype(np.int16)
 
 
 def store_tensor(dram: Dram, info: TensorInfo, values: Array) -> int:
@@ -100,6 +100,11 @@ def _scaled(values: Array, exponent: int) -> Array:
     """Multiply by 2^exponent; what leaves the float's range becomes infinite or 0."""
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(np.ldexp(values, np.int32(exponent)))  # a scalar stays an array
+
+
+def _in_order(values: Array, info: TensorInfo) -> Array:
+    """Bring the channels into the order of the network."""
+    return values[:, np.argsort(info.channels)] if info.channels else values
 
 
 def _view(memory: Dram | Memory, info: TensorInfo, dtype: str) -> Array:

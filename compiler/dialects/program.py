@@ -67,10 +67,12 @@ def from_attribute(attribute: Attribute) -> Any:
 
 
 def tensor_attribute(info: TensorInfo) -> DictionaryAttr:
-    """A tensor as an attribute; its name is written as all ONNX names are, DRAM is left out."""
+    """A tensor as an attribute; its name is written as all ONNX names are, defaults left out."""
     plain = {name: getattr(info, name) for name in info.__struct_fields__}
     if info.memory == DRAM:
         del plain["memory"]
+    if not info.channels:
+        del plain["channels"]
     return cast(DictionaryAttr, to_attribute(plain | {"name": to_text(info.name).data}))
 
 
