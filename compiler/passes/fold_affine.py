@@ -22,17 +22,22 @@ from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
     MatmulOp,
+    RequantizeOp,
+    ReshapeOp,
     WeightOp,
 )
 from ..layer_properties import merged_properties
 from ..weights import WeightStore
+
+BIAS_BITS = 31
+"""Of a bias' magnitude, in steps of the products."""
 
 
 @dataclass(frozen=True)
 class FoldAffinePass(ModulePass):
     """Multiply weights and bias by the scale of a following affine (BatchNormalization).
 
-    Zeros stay zeros.
+    Zeros stay zeros. Weights that came as integers stay as they are: only a shift joins them.
     """
 
     name = "fold-affine"
@@ -60,22 +65,33 @@ class FoldAffine(RewritePattern):
         weight = layer.weight.owner
         assert isinstance(weight, WeightOp)
         scale, shift = (constant(self.store, value) for value in (op.scale, op.shift))
-        old = self.store[weight.key.data]
         bias = constant(self.store, layer.bias) if layer.bias else np.zeros(len(scale), np.float32)
-        scaled = old * scale.reshape(-1, *[1] * (old.ndim - 1))
-        new_weight = new_constant(self.store, weight.key.data, "folded", scaled.astype(np.float32))
-        for name in ("source", "transposed"):
-            if name in weight.properties:
-                new_weight.properties[name] = weight.properties[name]
         folded = (bias * scale + shift).astype(np.float32)
+        if encoding_of(weight.result) is None:
+            scaled = self._scaled(weight, scale)
+        elif (scale == 1).all() and _has_room(layer, folded):
+            scaled = weight
+        else:
+            return
         new_bias = new_constant(self.store, f"{weight.key.data}.bias", "folded", folded)
         merged = type(layer)(
-            operands=[layer.input, new_weight.result, new_bias.result, None],
+            operands=[layer.input, scaled.result, new_bias.result, None],
             result_types=[op.result.type],
             properties=merged_properties(layer, op),
         )
-        rewriter.replace(op, [new_weight, new_bias, merged])
+        new_weights = [scaled] if scaled is not weight else []
+        rewriter.replace(op, [*new_weights, new_bias, merged])
         rewriter.erase(layer)
+
+    def _scaled(self, weight: WeightOp, scale: np.ndarray) -> WeightOp:
+        """The weights of a layer whose results are multiplied by one scale per filter."""
+        old = self.store[weight.key.data]
+        scaled = old * scale.reshape(-1, *[1] * (old.ndim - 1))
+        made = new_constant(self.store, weight.key.data, "folded", scaled.astype(np.float32))
+        for name in ("source", "transposed"):
+            if name in weight.properties:
+                made.properties[name] = weight.properties[name]
+        return made
 
     def _merge(self, first: AffineOp, second: AffineOp, rewriter: PatternRewriter) -> None:
         """affine(affine(x)) -> affine'(x)."""
@@ -96,8 +112,22 @@ class FoldAffine(RewritePattern):
 def _foldable(layer: Conv2dOp | MatmulOp) -> bool:
     single_use = layer.result.has_one_use()
     plain = layer.clip is None and layer.residual is None
-    quantised = encoding_of(layer.weight) is not None or encoding_of(layer.result) is not None
+    quantised = encoding_of(layer.result) is not None
     return single_use and plain and not quantised and isinstance(layer.weight.owner, WeightOp)
+
+
+def _has_room(layer: Conv2dOp | MatmulOp, bias: np.ndarray) -> bool:
+    """Whether a bias has 32 bits in steps of the products, as far as the model fixes their scale.
+
+    Where quantize chooses the input's scale, it says itself what does not fit.
+    """
+    encoding, made = encoding_of(layer.weight), layer.input.owner
+    while isinstance(made, ReshapeOp):
+        made = made.input.owner
+    if encoding is None or not isinstance(made, RequantizeOp):
+        return True
+    frac = encoding.frac.value.data + made.frac.value.data
+    return float(np.abs(bias).max(initial=0.0)) < 2.0 ** (BIAS_BITS - frac)
 
 
 def constant(store: WeightStore, value: SSAValue) -> np.ndarray:

@@ -46,10 +46,10 @@ from ..requirements import require
 from ..signature import update_signature
 from ..weight_update import WeightUpdate
 from ..weights import WeightStore
+from .fold_affine import BIAS_BITS
 
 _SUMS = (Conv2dOp, MatmulOp)
 _NATIVE = (*_SUMS, PoolOp, ElementwiseOp, ConcatOp)
-_BIAS_BITS = 31
 Array = npt.NDArray[Any]
 
 
@@ -217,7 +217,7 @@ def _quantize_weight(layer: Conv2dOp | MatmulOp, update: WeightUpdate, input_fra
         # The bias is a 32-bit integer at the scale of the products: leave room for it.
         largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
         if largest:
-            frac = min(frac, _BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
+            frac = min(frac, BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
     update.replace(weight, "i16", to_fixed(array, frac))
     kind = TensorType(i16, array.shape, EncodingAttr.of(frac))
     Rewriter.replace_value_with_new_type(weight.result, kind)
@@ -238,7 +238,7 @@ def _quantize_bias(
     frac = input_frac + weight_encoding.frac.value.data - shift
     real = weight_values(layer.bias, store).astype(np.float64)
     integers = np.rint(np.ldexp(real, frac))
-    if np.abs(integers).max(initial=0) >= 1 << _BIAS_BITS:
+    if np.abs(integers).max(initial=0) >= 1 << BIAS_BITS:
         worst = float(real[np.abs(real).argmax()])
         raise UnsupportedError(
             f"bias {worst:.6g} needs more than 32 bits in steps of 2^{-frac}, as the sums have",

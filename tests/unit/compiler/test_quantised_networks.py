@@ -121,3 +121,46 @@ def test_floats_quantised_at_another_scale_are_a_native_layers_weights(start) ->
     assert encoding_of(weight.result) is None
     _, outcome = checked(model)
     assert ops_of(outcome)[-1] == ("Conv", "native")
+
+
+@pytest.mark.parametrize("prune", [None, "magnitude=0.5"])
+@pytest.mark.parametrize("ends_quantised", [False, True])
+def test_a_quantised_matmul_and_its_quantised_bias_are_one_layer(
+    start, ends_quantised: bool, prune: str | None
+) -> None:
+    build, quantised, x = begin("biased", 4, 8)
+    product = build.node("MatMul", x, quantised.weights(MATRIX))
+    bias = quantised.weights(integers(6, dtype=np.int32, peak=1 << 12), 2.0**-10)
+    total = build.node("Add", product, bias)
+    model = build.model(quantised.activation(total, 2.0**-3) if ends_quantised else total)
+    _, outcome = checked(model, prune)
+    layers = [layer for layer in outcome.compiled.program.layers if "MatMul" in layer.op]
+    ((product, total),) = [layer.nodes[:2] for layer in layers]
+    assert (product[:6], total[:3]) == ("matmul", "add")
+    (weight,) = [
+        op
+        for op in start(model).run("convert-onnx-to-sparse-tensor,fold-affine").ops(WeightOp)
+        if encoding_of(op.result) is not None
+    ]
+    assert weight.key.data.endswith(".i16")
+
+
+def test_a_scale_behind_quantised_weights_stays_a_layer_of_its_own() -> None:
+    """Scaled integers would be no integers of the model."""
+    build, quantised, x = begin("scaled", 4, 8)
+    product = build.node("MatMul", x, quantised.weights(MATRIX))
+    scaled = build.node("Mul", product, build.constant(np.float32(3.0)))
+    _, outcome = checked(build.model(scaled))
+    assert ops_of(outcome)[-2:] == [("MatMul", "native"), ("Mul", "lowered")]
+
+
+@pytest.mark.parametrize(("largest", "count"), [(2.0**15, 2), (2.0**15 - 2.0**-8, 1)])
+def test_a_bias_beyond_32_bits_stays_a_layer_of_its_own(largest: float, count: int) -> None:
+    """Sums of 16-bit integers in steps of 2^-16 have 31 bits for a bias below 2^15."""
+    build, quantised, x = begin("large", 4, 8, bits=16)
+    weights = quantised.weights(integers(8, 6, dtype=np.int16), 2.0**-12)
+    bias = np.array([largest, 0, 1, 2, 3, 4], np.float32)
+    total = build.node("Add", build.node("MatMul", x, weights), build.constant(bias))
+    _, outcome = checked(build.model(total))
+    layers = [layer for layer in outcome.compiled.program.layers if layer.nominal_macs]
+    assert len(layers) == count
