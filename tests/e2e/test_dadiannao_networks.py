@@ -1,0 +1,52 @@
+"""Networks on DaDianNao, layer by layer against onnxruntime, whole and in strips."""
+
+import pytest
+from spcc.isa.asm import assemble, disassemble
+from spcc.isa.program import Program
+from spcc.isa.targets.dadiannao import ISA, DadiannaoSpec
+from spcc.models.small import BUILDERS
+from spcc.tools.compile_flow import Outcome, Request, compile_request
+from spcc.tools.run_flow import check_run, run_program
+from spcc.tools.sources import Model
+from spcc.tools.targets import check_target, find_target
+
+SMALL = DadiannaoSpec(
+    tiles=2, pes=2, lanes=4, wm_rows=8, pb_windows=4, am_words=512, PCAP=256, BCAP=64, B=8, L=3
+)
+"""So small that networks are cut into warps, strips, blocks and chunks."""
+CODED = DadiannaoSpec(
+    tiles=3, pes=4, lanes=2, wm_rows=6, pb_windows=7, am_words=1024, wcomp="rlc", acomp="group", B=4
+)
+"""Both compressions, and words narrower than a tile."""
+
+
+def compiled(name: str, spec: DadiannaoSpec) -> Outcome:
+    model = Model("m", BUILDERS[name](), "")
+    return compile_request(Request(model, find_target("dadiannao"), spec))
+
+
+def test_its_parts_belong_together() -> None:
+    check_target(find_target("dadiannao"))
+
+
+@pytest.mark.parametrize("spec", [DadiannaoSpec(), SMALL, CODED], ids=["default", "small", "coded"])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: DadiannaoSpec) -> None:
+    outcome = compiled(name, spec)
+    program = outcome.compiled.program
+    ran = run_program(program, outcome.feeds)
+    checked = check_run(ran, BUILDERS[name](), outcome.feeds)
+    checked.outputs.raise_on_mismatch()
+    checked.layers.raise_on_mismatch()
+    for entry in ran.session.report["layers"]:
+        macs, counters = entry["macs"], entry["counters"]
+        assert macs["effectual"] + macs["ineffectual"] == macs["nominal"] + macs["expanded"]
+        assert counters.get("work", 0) * spec.warp_filters * spec.lanes == (
+            macs["effectual"] + macs["ineffectual"] + counters.get("lane_idle", 0)
+        )
+        for unit, busy in entry["busy"].items():
+            stalled = sum(entry["stall"][unit].values())
+            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
+    instructions = program.instructions(ISA)
+    assert assemble(disassemble(instructions, ISA), ISA) == instructions
+    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
