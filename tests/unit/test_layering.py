@@ -13,6 +13,7 @@ LAYERS = {
     "runtime": {"runtime", "isa"},
     "models": {"models", "isa"},
     "tools": {"tools", "compiler", "runtime", "models", "isa"},
+    "experiments": {"experiments", "tools", "compiler", "runtime", "models", "isa"},
 }
 
 
