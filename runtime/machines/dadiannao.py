@@ -80,7 +80,7 @@ def conv_cost(state: State, inst: Instruction) -> Cost:
     """Compute the sums too, for the saturations; `conv` finds them in scratch."""
     spec, fields = state.spec, inst.values()
     inp, ker = state.register(In).values(), state.register(Ker).values()
-    _check_conv(spec, inp, ker, fields)
+    check_conv(spec, inp, ker, fields)
     weights = _read_chunk(state, fields)
     (rows, slots, _), nwin = weights.shape, fields["nwin"]
     values, read_count = read_activations(state, inp, ker, fields)
@@ -106,9 +106,20 @@ def conv_cost(state: State, inst: Instruction) -> Cost:
     return Cost(windows + spec.fill, counters)
 
 
-def _check_conv(
+def check_conv(
     spec: DadiannaoSpec, inp: dict[str, int], ker: dict[str, int], fields: dict[str, int]
 ) -> None:
+    """Refuse a `ddn.conv` whose rows, blocks or windows the layer does not have.
+
+    Args:
+        spec: The machine.
+        inp: Values of `ddn.in`.
+        ker: Values of `ddn.ker`.
+        fields: Values of the instruction.
+
+    Raises:
+        TrapError: It has some.
+    """
     b0, nb, rows, nwin = (fields[name] for name in ("b0", "nb", "rows", "nwin"))
     require(nb > 0 and rows > 0, f"nb={nb} rows={rows} asks for no products")
     require(
