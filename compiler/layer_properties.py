@@ -9,13 +9,15 @@ from xdsl.ir import Attribute, Operation
 
 from .dialects.sparse_tensor import LayerOp, bounds, names
 
+NO_TENSOR = StringAttr("")
+"""Of a layer whose result lies between two tensors of the model."""
 _EPILOGUE = ("nodes", "tensor", "clip", "operandSegmentSizes")
 
 
 def layer_properties(
     nodes: Sequence[str], tensor: str, op_type: str, placement: str = "native"
 ) -> dict[str, Attribute]:
-    """The properties that every layer op has."""
+    """The properties that every layer op has; `tensor` as in the IR, empty for none."""
     return {
         "nodes": names(*nodes),
         "tensor": StringAttr(tensor),

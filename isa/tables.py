@@ -76,7 +76,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         placement: Executed as it stands, rewritten to what the target has, or on the host.
         nodes: Names of the ONNX nodes it computes.
         output: Its result in the DRAM image, if it can be looked at after the layer ran.
-        source: ONNX tensor name of the output.
+        source: ONNX tensor name of the output; empty if it is part of one's computation.
         nominal_macs: Multiply-accumulates of the layer as the model states it.
         expanded_macs: The same after lowering (padding of groups, transposed convolution...).
         product_shift: Right shift of the layer's products before they are added up, in bits; None

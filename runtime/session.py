@@ -37,7 +37,7 @@ class InferenceSession:
 
     Attributes:
         report: Of the last run, see `build_report`; empty before.
-        taps: Layer outputs of the last run with `taps`, by ONNX tensor name.
+        taps: Layer outputs of the last run with `taps`, by ONNX tensor name, if they have one.
 
     Raises:
         ProgramError: The program is for another machine, or not legal.
@@ -109,7 +109,7 @@ class InferenceSession:
 
         def tap(layer: int, state: State) -> None:
             info = self.program.layers[layer]
-            if info.output is not None:
+            if info.output is not None and info.source:
                 self.taps[info.source] = load_tensor(state.holder(info.output.memory), info.output)
 
         options = Options(max_cycles, self._host, tap if taps else None, progress)

@@ -1,8 +1,9 @@
 """The sparse_tensor dialect: layers on tensors whose type says how numbers and zeros are stored.
 
 Every layer op names the ONNX nodes it stands for (`nodes`) and the ONNX tensor its result equals
-(`tensor`), so that programs, reports and checks can speak of the user's model. Activations are
-row-major in the order of their ONNX shape; weights are [K, C/groups, R, S] or [K, C].
+(`tensor`, empty for what lies between two of them: partial sums, the view that a layer reads), so
+that programs, reports and checks can speak of the user's model. Activations are row-major in the
+order of their ONNX shape; weights are [K, C/groups, R, S] or [K, C].
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class WindowOp(LayerOp):
 class WeightOp(IRDLOperation):
     """A constant tensor, held by key; the array lives in the WeightStore.
 
-    `source` is the ONNX initializer it came from; `transposed` says that it was transposed since.
+    `source` is the ONNX constant it came from, or what a DequantizeLinear makes of one;
+    `transposed` says that it was transposed since.
     """
 
     name = "sparse_tensor.weight"

@@ -31,6 +31,7 @@ from ..dialects.sparse_tensor import (
     numbers,
     shape_of,
 )
+from ..layer_properties import NO_TENSOR
 from ..weights import WeightStore
 from .layer_builder import (
     Array,
@@ -129,14 +130,14 @@ def matmul(b: Builder) -> SSAValue:
     if len(matrix) != 2 or len(x) < 2:
         raise NotALayer(f"it multiplies ranks {len(x)} and {len(matrix)}")
     rows = prod(x[:-1])
-    flat = _reshape(b, b.operands[0], (rows, x[-1]))
+    flat = _reshape(b, b.operands[0], (rows, x[-1]), tensor=NO_TENSOR)
     weight = _matrix(b, "second operand", by_rows=False)
     product = b.layer(MatmulOp, [flat, weight, None, None], (rows, matrix[1]))
     return _reshape(b, product, b.shape)
 
 
-def _reshape(b: Builder, value: SSAValue, shape: tuple[int, ...]) -> SSAValue:
-    return value if shape_of(value) == shape else b.layer(ReshapeOp, [value], shape)
+def _reshape(b: Builder, value: SSAValue, shape: tuple[int, ...], **more: Attribute) -> SSAValue:
+    return value if shape_of(value) == shape else b.layer(ReshapeOp, [value], shape, **more)
 
 
 def reshape(b: Builder) -> SSAValue:
@@ -226,12 +227,10 @@ def arithmetic(b: Builder) -> SSAValue:
         raise NotALayer("both its operands are computed at run time")
     if any(c is not None for c in constants) or any(shape_of(v) != b.shape for v in b.node.inputs):
         raise NotALayer("its operands have different shapes")
-    total = b.operands[0]
-    for operand in b.operands[1:]:
-        total = b.layer(ElementwiseOp, [total, operand], b.shape)
-    if len(b.operands) == 1:
-        total = b.layer(ElementwiseOp, [total, None], b.shape)
-    return total
+    total, last = b.operands[0], b.operands[-1] if len(b.operands) > 1 else None
+    for operand in b.operands[1:-1]:
+        total = b.layer(ElementwiseOp, [total, operand], b.shape, tensor=NO_TENSOR)
+    return b.layer(ElementwiseOp, [total, last], b.shape)
 
 
 def _with_constant(b: Builder, variable: int) -> SSAValue:

@@ -18,6 +18,7 @@ from xdsl.pattern_rewriter import (
 
 from ..context import context_of
 from ..dialects.sparse_tensor import AffineOp, Conv2dOp, ReshapeOp, ints, shape_of
+from ..layer_properties import NO_TENSOR
 from ..weights import WeightStore
 from .fold_affine import constant, new_constant
 
@@ -45,7 +46,7 @@ class LowerAffine(RewritePattern):
         shape = shape_of(op.input)
         image = (shape[0], shape[1], 1, int(np.prod(shape[2:]))) if len(shape) != 4 else shape
         made: list[Operation] = []
-        source = self._view(op, op.input, image, made)
+        source = self._view(op, op.input, image, made, NO_TENSOR)
         scale, shift = (constant(self.store, value) for value in (op.scale, op.shift))
         base = op.tensor.data
         weight = new_constant(self.store, base, "scale", scale.reshape(-1, 1, 1, 1))
@@ -63,11 +64,15 @@ class LowerAffine(RewritePattern):
             },
         )
         made += [weight, bias, conv]
-        rewriter.replace(op, made, [self._view(op, conv.result, shape, made)])
+        rewriter.replace(op, made, [self._view(op, conv.result, shape, made, op.tensor)])
 
     @staticmethod
     def _view(
-        op: AffineOp, value: SSAValue, shape: tuple[int, ...], made: list[Operation]
+        op: AffineOp,
+        value: SSAValue,
+        shape: tuple[int, ...],
+        made: list[Operation],
+        tensor: StringAttr,
     ) -> SSAValue:
         if shape_of(value) == tuple(shape):
             return value
@@ -75,7 +80,7 @@ class LowerAffine(RewritePattern):
         view = ReshapeOp(
             operands=[value],
             result_types=[TensorType(op.result.type.get_element_type(), shape)],
-            properties=kept,
+            properties=kept | {"tensor": tensor},
         )
         made.append(view)
         return view.result

@@ -135,7 +135,7 @@ builtin.module attributes {onnx.opset = 21 : i64, spcc.weights = "convert_onnx_t
 // CHECK-LABEL: func.func @main(
 // CHECK-NEXT:    %0 = sparse_tensor.weight "mt.layer" {source = "mt", transposed = true} : tensor<3x2xf32>
 // CHECK-NEXT:    %g = sparse_tensor.matmul %a, %0 {nodes = ["g_node"], tensor = "g", op_type = "MatMul", placement = "native"} : tensor<4x2xf32>, tensor<3x2xf32> -> tensor<4x3xf32>
-// CHECK-NEXT:    %1 = sparse_tensor.reshape %a3 {nodes = ["h_node"], tensor = "h", op_type = "MatMul", placement = "native"} : (tensor<2x5x2xf32>) -> tensor<10x2xf32>
+// CHECK-NEXT:    %1 = sparse_tensor.reshape %a3 {nodes = ["h_node"], tensor = "", op_type = "MatMul", placement = "native"} : (tensor<2x5x2xf32>) -> tensor<10x2xf32>
 // CHECK-NEXT:    %2 = sparse_tensor.weight "mt.layer.1" {source = "mt", transposed = true} : tensor<3x2xf32>
 // CHECK-NEXT:    %3 = sparse_tensor.matmul %1, %2 {nodes = ["h_node"], tensor = "h", op_type = "MatMul", placement = "native"} : tensor<10x2xf32>, tensor<3x2xf32> -> tensor<10x3xf32>
 // CHECK-NEXT:    %h = sparse_tensor.reshape %3 {nodes = ["h_node"], tensor = "h", op_type = "MatMul", placement = "native"} : (tensor<10x3xf32>) -> tensor<2x5x3xf32>
@@ -335,7 +335,7 @@ builtin.module attributes {onnx.opset = 21 : i64, spcc.weights = "convert_onnx_t
 // Sums of tensors of one shape: one add for each further operand.
 // CHECK-LABEL: func.func @main(
 // CHECK-NEXT:    %a = sparse_tensor.elementwise %x residual %y : tensor<1x2x4x4xf32> {nodes = ["a_node"], tensor = "a", op_type = "Add", placement = "native"} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
-// CHECK-NEXT:    %0 = sparse_tensor.elementwise %x residual %y : tensor<1x2x4x4xf32> {nodes = ["b2_node"], tensor = "b2", op_type = "Sum", placement = "native"} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
+// CHECK-NEXT:    %0 = sparse_tensor.elementwise %x residual %y : tensor<1x2x4x4xf32> {nodes = ["b2_node"], tensor = "", op_type = "Sum", placement = "native"} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    %b2 = sparse_tensor.elementwise %0 residual %a : tensor<1x2x4x4xf32> {nodes = ["b2_node"], tensor = "b2", op_type = "Sum", placement = "native"} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    %c = sparse_tensor.elementwise %x {nodes = ["c_node"], tensor = "c", op_type = "Sum", placement = "native"} : tensor<1x2x4x4xf32> -> tensor<1x2x4x4xf32>
 // CHECK-NEXT:    func.return %a, %b2, %c : tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>, tensor<1x2x4x4xf32>

@@ -24,17 +24,17 @@ builtin.module attributes {spcc.weights = "lower_affine.json"} {
 // CHECK-LABEL: func.func @main(
 // CHECK-NEXT:    %s = sparse_tensor.weight "s" : tensor<2xf32>
 // CHECK-NEXT:    %t = sparse_tensor.weight "t" : tensor<2xf32>
-// CHECK-NEXT:    %x = sparse_tensor.reshape %a {nodes = ["x"], tensor = "x", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2xf32>) -> tensor<3x2x1x1xf32>
+// CHECK-NEXT:    %x = sparse_tensor.reshape %a {nodes = ["x"], tensor = "", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2xf32>) -> tensor<3x2x1x1xf32>
 // CHECK-NEXT:    %x_1 = sparse_tensor.weight "x.scale" : tensor<2x1x1x1xf32>
 // CHECK-NEXT:    %x_2 = sparse_tensor.weight "x.shift" : tensor<2xf32>
 // CHECK-NEXT:    %x_3 = sparse_tensor.conv2d %x, %x_1 bias %x_2 : tensor<2xf32> {nodes = ["x"], tensor = "x", op_type = "BatchNormalization", placement = "lowered", strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 2 : i64} : tensor<3x2x1x1xf32>, tensor<2x1x1x1xf32> -> tensor<3x2x1x1xf32>
 // CHECK-NEXT:    %x_4 = sparse_tensor.reshape %x_3 {nodes = ["x"], tensor = "x", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x1x1xf32>) -> tensor<3x2xf32>
-// CHECK-NEXT:    %y = sparse_tensor.reshape %b {nodes = ["y"], tensor = "y", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x4xf32>) -> tensor<3x2x1x4xf32>
+// CHECK-NEXT:    %y = sparse_tensor.reshape %b {nodes = ["y"], tensor = "", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x4xf32>) -> tensor<3x2x1x4xf32>
 // CHECK-NEXT:    %y_1 = sparse_tensor.weight "y.scale" : tensor<2x1x1x1xf32>
 // CHECK-NEXT:    %y_2 = sparse_tensor.weight "y.shift" : tensor<2xf32>
 // CHECK-NEXT:    %y_3 = sparse_tensor.conv2d %y, %y_1 bias %y_2 : tensor<2xf32> {nodes = ["y"], tensor = "y", op_type = "BatchNormalization", placement = "lowered", strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 2 : i64} : tensor<3x2x1x4xf32>, tensor<2x1x1x1xf32> -> tensor<3x2x1x4xf32>
 // CHECK-NEXT:    %y_4 = sparse_tensor.reshape %y_3 {nodes = ["y"], tensor = "y", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x1x4xf32>) -> tensor<3x2x4xf32>
-// CHECK-NEXT:    %z = sparse_tensor.reshape %c {nodes = ["z"], tensor = "z", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x2x2x2xf32>) -> tensor<3x2x1x8xf32>
+// CHECK-NEXT:    %z = sparse_tensor.reshape %c {nodes = ["z"], tensor = "", op_type = "BatchNormalization", placement = "native"} : (tensor<3x2x2x2x2xf32>) -> tensor<3x2x1x8xf32>
 // CHECK-NEXT:    %z_1 = sparse_tensor.weight "z.scale" : tensor<2x1x1x1xf32>
 // CHECK-NEXT:    %z_2 = sparse_tensor.weight "z.shift" : tensor<2xf32>
 // CHECK-NEXT:    %z_3 = sparse_tensor.conv2d %z, %z_1 bias %z_2 : tensor<2xf32> {nodes = ["z"], tensor = "z", op_type = "BatchNormalization", placement = "lowered", strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, groups = 2 : i64} : tensor<3x2x1x8xf32>, tensor<2x1x1x1xf32> -> tensor<3x2x1x8xf32>
