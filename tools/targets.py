@@ -77,6 +77,9 @@ TARGETS: dict[str, Target] = {
     "dadiannao": _ours(
         "dadiannao", "wide-vector tiles, no sparsity: a baseline", "DadiannaoSpec", "variant"
     ),
+    "tct": _ours(
+        "tct", "Bit-Tactical: zero weights skipped by a static schedule", "TctSpec", "variant"
+    ),
 }
 
 

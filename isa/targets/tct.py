@@ -20,9 +20,12 @@ from .tct_connectivity import (
     Connection,
     code_bits,
     connections,
+    parse_name,
     scan_order,
 )
 
+variant = parse_name
+"""The parameters behind `tct:NAME`, a connectivity pattern as T8h2,5i."""
 MAX_LANES = 64
 """The scheduler keeps a PE's row in a machine word."""
 SYNCS = ("tile", "accel", "pe")

@@ -1,0 +1,235 @@
+"""Bit-Tactical's machine: `dadiannao`'s with scheduled entries instead of rows (tct sheet)."""
+
+from typing import Any
+
+import numpy as np
+
+from ...isa.encoding import Instruction
+from ...isa.targets import dadiannao as ddn
+from ...isa.targets.tct import COUNT_BYTES, ISA, SYNCS, UNIT_BYTES, Cfg, Conv, Ldw, Mux, TctSpec
+from ..energy import EnergyEntry, Rates
+from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
+from . import dadiannao as base
+from .dadiannao_core import Int64s, find_taps, gather
+from .dadiannao_moves import require
+from .tct_core import Chunk, Product, Sources, find_sources, multiply, used_rows
+from .tct_moves import ldw, ldw_cost, read_chunk
+
+COUNTERS = (
+    "n_conv", "work", "mac_eff", "mac_ineff_a", "mac_ineff_w", "mac_skipped", "sync_wait",
+    "lane_idle", "slot_zero", "slot_own", "slot_ahead", "slot_aside", "bubbles", "wm_rd", "mm_rd",
+    "am_rd", "ab_wr", "ab_rd", "pb_rd", "pb_wr", "sat",
+)  # fmt: skip
+"""What a `tct.conv` counts (section 8), zeros too."""
+
+
+def memories(spec: TctSpec) -> tuple[MemorySpec, ...]:
+    """The SRAMs: dadiannao's, MM, and the headers `uh` of the units of WM's halves."""
+    form, slots = spec.metadata_form, spec.warp_filters
+    rows = 2 * spec.half_rows * spec.tiles
+    shared = (memory for memory in base.memories(spec) if memory.name != "wmh")
+    return (
+        *shared,
+        MemorySpec("mm", rows * form.word_bytes, banks=spec.tiles, width_bits=form.word_bits),
+        MemorySpec("uh", 2 * (COUNT_BYTES + UNIT_BYTES * slots), width_bits=8 * UNIT_BYTES),
+    )
+
+
+def check_front(state: State, inst: Instruction) -> None:
+    """Refuse a program for another front end."""
+    own = Cfg.of(state.spec).values()
+    for name, value in inst.values().items():
+        require(
+            value == own[name],
+            f"{name}={value} is not this machine's, which has {own[name]}",
+            "compile the program for these parameters",
+        )
+
+
+def check_mux(state: State, inst: Instruction) -> None:
+    """Refuse a connection that the activation buffer or the multiplexers do not have."""
+    spec, fields = state.spec, inst.values()
+    count = len(spec.pairs)
+    require(1 <= fields["idx"] <= count, f"idx={fields['idx']} is outside 1..{count}")
+    require(1 <= fields["ahead"] <= spec.h, f"ahead={fields['ahead']} is outside 1..{spec.h}")
+    aside = fields["aside"]
+    require(abs(aside) < spec.lanes, f"aside={aside} leaves the {spec.lanes} lanes of a PE")
+
+
+def _connections(state: State) -> Int64s:
+    """Rows ahead and lanes aside of every select code, [1 + connections, 2]."""
+    pairs = np.zeros((1 + len(state.spec.pairs), 2), np.int64)
+    for code in range(1, len(pairs)):
+        inst = state.registers.get((Mux, code))
+        require(inst is not None, f"tct.mux has not set select code {code}")
+        assert isinstance(inst, Mux)
+        pairs[code] = inst.values()["ahead"], inst.values()["aside"]
+    return pairs
+
+
+def conv_cost(state: State, inst: Instruction) -> Cost:
+    """Compute the sums too, for the saturations; `conv` finds them in scratch."""
+    spec, fields = state.spec, inst.values()
+    state.register(Cfg)
+    inp, ker = state.register(ddn.In).values(), state.register(ddn.Ker).values()
+    row_count = ker["kh"] * ker["kw"] * fields["nb"]
+    fields |= {"row0": 0, "rows": row_count}
+    base.check_conv(spec, inp, ker, fields)
+    pairs, chunk = _connections(state), read_chunk(state, fields["half"])
+    _check_entries(chunk, pairs, row_count)
+    sources = find_sources(chunk, pairs)
+    _check_sources(sources, row_count)
+    product = _multiply(state, inp, ker, fields, chunk, sources)
+    tiles = -(-chunk.weights.shape[1] // spec.pes)
+    saturated = base.accumulate(state, product.sums, fields, tiles)
+    counters = _counters(spec, fields, chunk, sources, product)
+    counters |= _buffer_counters(spec, inp, ker, fields, chunk)
+    counters |= {
+        "pb_rd": 0 if fields["first"] else fields["nwin"] * tiles,
+        "pb_wr": fields["nwin"] * tiles,
+        "sat": saturated,
+    }
+    return Cost(counters["work"] + spec.fill, {name: counters[name] for name in COUNTERS})
+
+
+def _check_entries(chunk: Chunk, pairs: Int64s, row_count: int) -> None:
+    """Refuse rows that the filters do not have, and select codes without a connection."""
+    for unit in chunk.units:
+        last = int(unit.rows[-1]) if unit.rows.size else 0
+        require(last < row_count, f"an entry of row {last} is beyond the {row_count} rows")
+    code = int(chunk.selects.max(initial=0))
+    require(code < len(pairs), f"select code {code} has no connection")
+
+
+def _check_sources(sources: Sources, row_count: int) -> None:
+    last = int(sources.rows.max(initial=0))
+    require(last < row_count, f"a weight promoted from row {last} is beyond the {row_count} rows")
+
+
+def _multiply(
+    state: State,
+    inp: dict[str, int],
+    ker: dict[str, int],
+    fields: dict[str, int],
+    chunk: Chunk,
+    sources: Sources,
+) -> Product:
+    """The products of a chunk with the windows of a `tct.conv`."""
+    slots, nwin = chunk.weights.shape[1], fields["nwin"]
+    rows = used_rows(sources, fields["rows"])
+    if not rows.size:
+        return Product(np.zeros((nwin, slots), np.int64), 0, 0)
+    first, last = int(rows[0]), int(rows[-1])
+    reach = fields | {"row0": first, "rows": last - first + 1}
+    low, high = ddn.input_words(inp, ker, reach)
+    require(low >= 0, f"the windows need rows before y0={inp['y0']}, the first in AM")
+    word = state.spec.word_bytes
+    raw = state.memories["am"].read((inp["base"] + low) * word, (high - low) * word)
+    stored = raw.view("<i2").reshape(-1, state.spec.lanes)
+    tap, block = np.divmod(rows, fields["nb"])
+    tap0 = int(tap[0])
+    places = find_taps(inp, ker, fields["win0"], nwin, tap0, int(tap[-1]) - tap0 + 1)
+    values = gather(stored, low, places, block + fields["b0"], tap - tap0)
+    return multiply(sources, rows, slots, values)
+
+
+def _counters(
+    spec: TctSpec, fields: dict[str, int], chunk: Chunk, sources: Sources, product: Product
+) -> dict[str, int]:
+    """Work, multiplications by class and slots by class (section 8)."""
+    longest, slots, lanes = chunk.weights.shape
+    nwin = fields["nwin"]
+    executed = sum(unit.rows.size * unit.slots for unit in chunk.units)
+    bubbles = 0
+    for unit in chunk.units:
+        part = chunk.weights[: unit.rows.size, unit.first : unit.first + unit.slots]
+        bubbles += unit.rows.size - int(np.count_nonzero(part.any(axis=(1, 2))))
+    zero, own, ahead, aside = (nwin * count for count in sources.classes)
+    whole = fields["rows"] * slots if fields["first"] else 0
+    return {
+        "n_conv": 1,
+        "work": nwin * longest,
+        "mac_eff": product.effectual,
+        "mac_ineff_a": product.ineffectual_a,
+        "mac_ineff_w": zero,
+        # The rows of a block are counted with its first chunk.
+        "mac_skipped": nwin * (whole - executed) * lanes,
+        "sync_wait": nwin * (longest * slots - executed) * lanes,
+        "lane_idle": nwin * longest * (spec.warp_filters - slots) * lanes,
+        "slot_zero": zero,
+        "slot_own": own,
+        "slot_ahead": ahead,
+        "slot_aside": aside,
+        "bubbles": nwin * bubbles,
+        "wm_rd": nwin * executed,
+    }
+
+
+def _buffer_counters(
+    spec: TctSpec, inp: dict[str, int], ker: dict[str, int], fields: dict[str, int], chunk: Chunk
+) -> dict[str, int]:
+    """Accesses of MM, of the activation buffers and of AM (section 8)."""
+    nwin, row_count = fields["nwin"], fields["rows"]
+    slots = chunk.weights.shape[1]
+    tiles = -(-slots // spec.pes) if SYNCS[Cfg.of(spec).sync] == "accel" else 1
+    taps = find_taps(inp, ker, fields["win0"], nwin, 0, ker["kh"] * ker["kw"]).inside
+    in_image = np.repeat(np.count_nonzero(taps, axis=0), fields["nb"])
+    before = np.concatenate((np.zeros(1, np.int64), np.cumsum(in_image)))
+    entries = held = fetched = 0
+    for unit in chunk.units:
+        if unit.rows.size:
+            first, last = int(unit.rows[0]), min(row_count - 1, int(unit.rows[-1]) + spec.h)
+            entries += unit.rows.size
+            held += last - first + 1
+            fetched += int(before[last + 1] - before[first])
+    return {
+        "mm_rd": nwin * entries * tiles,
+        "ab_rd": nwin * entries * (spec.h + 1) * tiles,
+        "ab_wr": nwin * held * tiles,
+        "am_rd": fetched,
+    }
+
+
+def conv(state: State, inst: Instruction) -> None:
+    """Write the sums to PB."""
+    if "pb" not in state.scratch:
+        conv_cost(state, inst)
+    state.memories["pb"].scatter(*state.scratch["pb"])
+
+
+SEMANTICS: dict[type[Instruction], Semantics] = {
+    **{cls: rule for cls, rule in base.SEMANTICS.items() if cls not in (ddn.Ldw, ddn.Conv)},
+    Cfg: check_front,
+    Mux: check_mux,
+    Ldw: ldw,
+    Conv: conv,
+}
+COSTS: dict[type[Instruction], CostRule] = {
+    **{cls: rule for cls, rule in base.COSTS.items() if cls not in (ddn.Ldw, ddn.Conv)},
+    Ldw: ldw_cost,
+    Conv: conv_cost,
+}
+
+
+def _rates(spec: TctSpec) -> Rates:
+    return Rates(spec.MHZ, spec.warp_filters * spec.lanes)
+
+
+def _energy(spec: Any) -> tuple[EnergyEntry, ...]:
+    from .tct_energy import entries
+
+    return entries(spec)
+
+
+MACHINE = Machine(
+    "tct",
+    ISA,
+    TctSpec,
+    units=(*BASE_UNITS, "cu"),
+    memories=memories,
+    semantics=SEMANTICS,
+    costs=COSTS,
+    energy=_energy,
+    rates=_rates,
+)
+"""The machine of target `tct`."""
