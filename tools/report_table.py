@@ -90,7 +90,7 @@ def summary_lines(report: Report) -> Iterator[str]:
     for name, error in report.check.outputs.items():
         word = "agrees with" if error.passed else "DIFFERS from"
         yield (
-            f"output '{name}' {word} the reference: {_sqnr(error)} dB, "
+            f"output '{name}' {word} the reference: {_distance(error)}, "
             f"largest error {_small(error.max_abs)}"
         )
     yield from _own_line(report)
@@ -142,6 +142,10 @@ def _sqnr(error: Error) -> str:
     if error.sqnr_db is not None:
         return f"{error.sqnr_db:.1f}"
     return "exact" if error.max_abs == 0 else _NONE
+
+
+def _distance(error: Error) -> str:
+    return _sqnr(error) if error.sqnr_db is None else f"{_sqnr(error)} dB"
 
 
 def _shortened(name: str, limit: int) -> str:

@@ -247,6 +247,13 @@ def test_plain_table_has_every_layer_and_no_decoration() -> None:
     assert "output 'y' agrees with the reference: 60.0 dB" in text
 
 
+def test_an_exact_output_has_no_decibels() -> None:
+    values = np.ones(3)
+    exact = Checked(check([Tap("y", values, "y")], {"y": values}))
+    text = printed(assemble(run(), ABOUT, ENTRIES, RATES, exact))
+    assert "output 'y' agrees with the reference: exact, largest error 0\n" in text
+
+
 def test_plain_table_never_cuts_a_name() -> None:
     changed = run()
     changed["layers"][0]["name"] = name = "resnetv17_stage1_conv_with_a_long_name[/x]" * 3
