@@ -72,10 +72,15 @@ def image_plane(value: SSAValue, image: int) -> Plane:
     """Channels and positions of one image of an [N, C, ...] tensor, wherever these lie."""
     view, inner = view_of(value), shape_of(value)[2:]
     strides = view.strides[2:]
-    for count, stride, outer in zip(inner[1:], strides[1:], strides, strict=False):
-        assert outer == count * stride, "the positions of a channel lie at one distance"
+    base = view.offset + image * view.strides[0]
+    if len(inner) == 2 and inner[0] > 1 and strides[0] != inner[1] * strides[1]:
+        assert strides[1] == 2, "only rows whose values lie together have gaps"
+        return Plane(base, view.strides[1], row=inner[1], row_stride=strides[0])
+    for at, stride in enumerate(strides[1:], 1):
+        is_uniform = inner[at - 1] == 1 or strides[at - 1] == inner[at] * stride
+        assert is_uniform, "the positions of a channel lie at one distance"
     step = strides[-1] if strides else 2
-    return Plane(view.offset + image * view.strides[0], view.strides[1], step)
+    return Plane(base, view.strides[1], step)
 
 
 def lower_elementwise(schedule: Schedule, op: ElementwiseOp) -> None:

@@ -25,24 +25,40 @@ class Plane:
         base: Byte address of channel 0, position 0.
         channel_stride: Bytes between channels.
         position_stride: Bytes between positions.
+        row: Positions per row, if rows have gaps between them; their values then lie together.
+        row_stride: Bytes between rows with gaps.
     """
 
     base: int
     channel_stride: int
     position_stride: int = 2
+    row: int = 0
+    row_stride: int = 0
 
     def moved(self, channel: int, position: int) -> Plane:
-        """The same plane from a channel and a position on."""
-        base = self.base + channel * self.channel_stride + position * self.position_stride
-        return replace(self, base=base)
+        """The same plane from a channel and a position on, the first of a row if rows have gaps."""
+        base = self.base + channel * self.channel_stride
+        if not self.row:
+            return replace(self, base=base + position * self.position_stride)
+        assert position % self.row == 0
+        return replace(self, base=base + position // self.row * self.row_stride)
 
     def runs(self, channel: int, position: int, chans: int, length: int) -> tuple[int, int, Dims]:
-        """First address, run length in bytes and dims of a sub-block, in as few runs as can be."""
-        base = self.moved(channel, position).base
+        """First address, run length in bytes and dims of a sub-block, in as few runs as can be.
+
+        Where rows have gaps the block is whole rows, or one channel's part of a row.
+        """
+        y, x = divmod(position, self.row) if self.row else (0, position)
+        base = self.moved(channel, y * self.row).base + x * self.position_stride
         if not chans * length:
             return base, 0, ()
         inner, outer = (length, self.position_stride), (chans, self.channel_stride)
         run = 2
+        if self.row and x + length > self.row:
+            assert x == 0 and length % self.row == 0
+            run, inner = 2 * self.row, (length // self.row, self.row_stride)
+        elif self.row:
+            run, inner = 2 * length, (1, 0)
         dims: list[tuple[int, int]] = []
         for count, stride in (inner, outer):
             if count == 1:
@@ -188,7 +204,9 @@ class Schedule:
         half_words = self.spec.PCAP // 4
         both = staged is not None and residual is not None
         room = half_words // 2 if both else half_words
-        for c, p, cn, pn in cut_pieces(chans, length, room):
+        planes = (output, residual, staged)
+        row = max(plane.row for plane in planes if plane is not None)
+        for c, p, cn, pn in cut_pieces(chans, length, room, row):
             target = self.slot("pbuf", 2 * half_words, half_words)
             first = target + room if both else target
             if residual is not None:
@@ -212,13 +230,25 @@ class Schedule:
         self.load("pbuf", 2 * word, dram, run, dims)
 
 
-def cut_pieces(chans: int, length: int, room: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut [chans][length] into blocks (channel, position, channels, positions) of `room` values."""
+def cut_pieces(
+    chans: int, length: int, room: int, row: int = 0
+) -> Iterator[tuple[int, int, int, int]]:
+    """Cut [chans][length] into blocks (channel, position, channels, positions) of `room` values.
+
+    With rows of `row` positions, a block is whole rows or a part of one.
+    """
     if length <= room:
         step = max(1, room // max(1, length))
         for c in range(0, chans, step):
             yield c, 0, min(step, chans - c), length
         return
+    if row > room:
+        for c in range(chans):
+            for y in range(0, length, row):
+                for x in range(0, row, room):
+                    yield c, y + x, 1, min(room, row - x)
+        return
+    step = room // row * row if row else room
     for c in range(chans):
-        for p in range(0, length, room):
-            yield c, p, 1, min(room, length - p)
+        for p in range(0, length, step):
+            yield c, p, 1, min(step, length - p)
