@@ -82,6 +82,7 @@ class LayerAccount:
     Args:
         instruction_count: How many there were.
         unit_cycles: Cycles of its instructions by unit, whenever they ran.
+        configuration_cycles: Those of them that configuration instructions took.
         last_end: Cycle at which the last of them ended.
         counters: The sheet's counters, summed.
         read_bytes: Bytes its instructions read, by SRAM.
@@ -90,6 +91,7 @@ class LayerAccount:
 
     instruction_count: int = 0
     unit_cycles: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    configuration_cycles: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     last_end: int = 0
     counters: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     read_bytes: dict[str, int] = field(default_factory=lambda: defaultdict(int))

@@ -194,6 +194,7 @@ class _Run:
         cost = rule(self.state, inst)
         self.state.scratch.clear()
         account.add(unit, cost, self.log)
+        account.configuration_cycles[unit] += cost.cycles
         return cost.cycles
 
     def _compute(self, pc: int, inst: Instruction, unit: str, account: LayerAccount) -> int:

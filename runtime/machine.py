@@ -62,6 +62,7 @@ class State:
         memories: SRAMs by name.
         registers: The last configuration instruction by its `register` key.
         scratch: Notes that a cost rule leaves for the semantics; emptied after each instruction.
+        cache: What rules derived from bytes and may derive again; whoever uses it compares the bytes.
         dram: The DRAM image.
         table: Names of the memories that instructions address by index; all of them if not given.
     """
@@ -70,6 +71,7 @@ class State:
     memories: dict[str, Memory]
     registers: Registers = field(default_factory=dict[Any, Instruction])
     scratch: dict[str, Any] = field(default_factory=dict[str, Any])
+    cache: dict[Any, Any] = field(default_factory=dict[Any, Any])
     dram: Dram = field(default_factory=lambda: Dram(np.empty(0, np.uint8), 0))
     table: tuple[str, ...] = ()
 
@@ -141,6 +143,7 @@ class Machine:
         rates: Its clock and its multipliers.
         timed_units: The compute units whose cycles are a layer's when DRAM is unlimited; all of
             them if not given. A unit that works beside them (a drain) is left out.
+        times_configuration: Whether cycles of configuration instructions are a layer's too.
     """
 
     name: str
@@ -153,6 +156,7 @@ class Machine:
     energy: Callable[[Any], tuple[EnergyEntry, ...]] = lambda _: ()
     rates: Callable[[Any], Rates] = lambda _: Rates(1000, 1)
     timed_units: tuple[str, ...] = ()
+    times_configuration: bool = True
 
     def __post_init__(self) -> None:
         table = self.isa.symbols.get("memories", ())

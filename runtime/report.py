@@ -38,7 +38,8 @@ def build_report(
     Returns:
         `target`, `config`, `info`, `is_compute_only` (B = 0), `layers` and `totals`. A layer has
         `name`, `op`, `placement`, `nodes`, `source`, `product_shift` (bits, or None); `cycles`
-        (compute-only: those of its instructions on the timed units, else its elapsed cycles),
+        (compute-only: those of its instructions on the timed units, configuration left out where
+        the machine does not time it; else its elapsed cycles),
         `compute_cycles`, `elapsed_cycles`;
         `busy`, `idle` by unit and `stall` by unit and cause, which add up to its elapsed cycles;
         `waits` (semaphore stalls by unit and unit waited for); `unit_cycles` (cycles of its own
@@ -83,6 +84,8 @@ def _record(
     spec: BaseSpec,
 ) -> dict[str, Any]:
     compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.layer_units)
+    if not machine.times_configuration:
+        compute -= sum(account.configuration_cycles.get(unit, 0) for unit in machine.layer_units)
     counters = {name: int(count) for name, count in sorted(account.counters.items())}
     saturations = {name: count for name, count in counters.items() if _is_saturation(name)}
     srams = sorted((account.read_bytes.keys() | account.written_bytes.keys()) - {"dram"})
