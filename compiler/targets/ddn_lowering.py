@@ -83,14 +83,14 @@ class WindowLowering:
     def emit(self) -> None:
         """Append the layer's instructions."""
         self.schedule.emit(Cfg.of(self.spec))
-        self.schedule.emit(self._kernel())
         act = self._emit_epilogue()
         strip = self.warps[0].strip
         for index, part in enumerate(passes(self.layer, strip)):
             source, target = self._places(strip, index)
-            self._load_inputs(part, source)
             self.schedule.emit(self._input(part, source))
+            self.schedule.emit(self._kernel())
             self.schedule.emit(self._output(part, target))
+            self._load_inputs(part, source)
             for at, warp in enumerate(self.warps):
                 bias = self.moves.load_bias(warp.f0, warp.slots)
                 for block in blocks(self.spec, self.layer, part):
@@ -110,9 +110,10 @@ class WindowLowering:
 
     def _places(self, strip: int, index: int) -> tuple[int, int]:
         """First words of a pass's input and output: halves of AM, quarters in turn for strips."""
-        half = self.spec.am_words // 2
-        turn = index % 2 * (half // 2) if strip else 0
-        return turn, half + turn
+        if not strip:
+            return 0, self.spec.am_words // 2
+        quarter = self.spec.am_words // 4
+        return index % 2 * quarter, (2 + index % 2) * quarter
 
     def _input(self, part: Pass, base: int) -> Instruction:
         w = self.layer.window

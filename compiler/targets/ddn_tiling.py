@@ -87,7 +87,7 @@ class Pass:
         o0: First output row, of each image.
         o1: One past the last.
         low: First input row.
-        high: One past the last.
+        high: One past the last; both are 0 for a strip that lies in the padding.
     """
 
     image: int
@@ -167,7 +167,8 @@ def passes(layer: Layer, strip: int) -> Iterator[Pass]:
         return
     for image in range(layer.images):
         for o0, rows in window.bands(strip):
-            yield Pass(image, 1, o0, o0 + rows, *window.input_rows(o0, rows))
+            low, high = window.input_rows(o0, rows)
+            yield Pass(image, 1, o0, o0 + rows, *((low, high) if low < high else (0, 0)))
 
 
 def blocks(spec: DadiannaoSpec, layer: Layer, part: Pass) -> Iterator[tuple[int, int]]:

@@ -74,7 +74,7 @@ class DadiannaoSpec(BaseSpec, frozen=True, kw_only=True):
         self.require("pes", 1, Ldw.slots.maximum // self.tiles)
         BaseSpec.__post_init__(self)
         self.require("lanes", 1, Cfg.lanes.maximum)
-        self.require("am_words", 4, Lda.am.maximum + 1, 4)
+        self.require("am_words", 4, Lda.am.maximum + 1)
         self.require("wm_rows", 2, 2 * Conv.rows.maximum, 2)
         self.require("pb_windows", 1, Conv.nwin.maximum)
         self.require("acc_bits", 16, 8 * SUM_BYTES)
