@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, ModuleOp
+from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 
 from ...isa.targets.tct import TctSpec
 from ..context import context_of, main_of, target_of
 from ..dialects.program import from_attribute, to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
 from ..requirements import require
 from ..targets.ddn_tiling import SumsOp, warps_of
 from ..targets.tct_layers import (
@@ -62,9 +63,17 @@ class TctScheduleWeightsPass(ModulePass):
                 for name, array in to_arrays(schedules).items()
             }
         )
-        layer.attributes[SUMMARY] = to_attribute(asdict(Summary.of(spec, warps, schedules)))
+        layer.attributes[SUMMARY] = _to_attribute(Summary.of(spec, warps, schedules))
         if sum(warp.rows * warp.slots for warp in warps) * spec.lanes <= self.listing:
             layer.attributes[LISTING] = to_attribute(list(listing(spec, schedules)))
+
+
+def _to_attribute(summary: Summary) -> Attribute:
+    """A summary as the IR keeps it; lists of numbers as arrays, which print short."""
+    attributes = {name: to_attribute(value) for name, value in vars(summary).items()}
+    attributes["entries"] = ArrayAttr([ints(*units) for units in summary.entries])
+    attributes |= {name: ints(*getattr(summary, name)) for name in ("promoted", "advances")}
+    return DictionaryAttr(attributes)
 
 
 def summary_of(layer: SumsOp) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def read_chunk(state: State, half: int) -> Chunk:
         weights = raw.view("<i2").reshape(weights.shape)
         nbytes = count * spec.tiles * form.word_bytes
         words = state.memories["mm"].read(metadata_half(cfg, form, half).base, nbytes)
-        codes, every = tct_metadata.decode(form, words.reshape(-1, form.word_bytes))
+        codes, every = tct_metadata.decode(form, words.reshape(count * spec.tiles, form.word_bytes))
         selects = every.reshape(count, spec.warp_filters, spec.lanes)[:, :slots]
         by_pe = np.repeat(codes, spec.pes // form.pointers, axis=1)
         advances = by_pe.reshape(count, spec.warp_filters)
