@@ -12,7 +12,7 @@ import numpy.typing as npt
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, TensorType, i16, i32, i64
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -26,7 +26,7 @@ from ..analysis.fixed_point import (
     to_fixed,
 )
 from ..context import CALIBRATION_KEY, context_of, main_of, target_of
-from ..dialects.encoding import EncodingAttr, encoding_of
+from ..dialects.encoding import LARGEST_FRAC, EncodingAttr, encoding_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE, InitializerOp, NodeOp, names_of
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
@@ -42,6 +42,7 @@ from ..dialects.sparse_tensor import (
     numbers,
     shape_of,
 )
+from ..layer_properties import layer_properties
 from ..requirements import require
 from ..signature import update_signature
 from ..weight_update import WeightUpdate
@@ -69,6 +70,8 @@ class QuantizePass(ModulePass):
         classes = _Classes.of(main)
         ranges = _ranges(main, store, runs)
         encodings = classes.encodings(ranges)
+        for pool in [o for o in main.body.block.ops if isinstance(o, PoolOp)]:
+            _keep_fraction(pool, classes, encodings, ranges)
         update = WeightUpdate.of(main, store)
         for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
             _quantize_weight(layer, update, _frac(encodings, layer.input))
@@ -123,6 +126,7 @@ class _Classes:
 
     parent: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     fixed: set[SSAValue] = field(default_factory=set[SSAValue])
+    pinned: dict[SSAValue, EncodingAttr] = field(default_factory=dict[SSAValue, EncodingAttr])
 
     @classmethod
     def of(cls, main: FuncOp) -> _Classes:
@@ -142,6 +146,10 @@ class _Classes:
                     pass
             if isinstance(op, _NATIVE):
                 classes.fixed.update(_activations(op))
+        for value in classes.parent:
+            if (encoding := encoding_of(value)) is not None and not _is_weight(value):
+                classes.pinned.setdefault(classes.root(value), encoding)
+                classes.fixed.add(value)
         return classes
 
     def root(self, value: SSAValue) -> SSAValue:
@@ -155,21 +163,49 @@ class _Classes:
     def encodings(self, ranges: dict[SSAValue, float]) -> dict[SSAValue, EncodingAttr]:
         """The encoding of every value that a layer touches."""
         largest: dict[SSAValue, float] = {}
-        pinned: dict[SSAValue, EncodingAttr] = {}
         fixed = {self.root(value) for value in self.fixed}
         for value in self.parent:
             root = self.root(value)
-            if (encoding := encoding_of(value)) is not None and not _is_weight(value):
-                pinned.setdefault(root, encoding)
-                fixed.add(root)
             largest[root] = max(largest.get(root, 0.0), ranges.get(value, 0.0))
         return {
-            value: pinned.get(
+            value: self.pinned.get(
                 self.root(value), EncodingAttr.of(best_frac(largest[self.root(value)]))
             )
             for value in self.parent
             if self.root(value) in fixed and not _is_weight(value)
         }
+
+
+def _keep_fraction(
+    pool: PoolOp,
+    classes: _Classes,
+    encodings: dict[SSAValue, EncodingAttr],
+    ranges: dict[SSAValue, float],
+) -> None:
+    """Let an average of the model's own integers read them on a finer scale, through a copy.
+
+    The pool rounds to steps of its input. That is right where the model quantises the result to
+    the same steps; the mean of the real values is finer, and coarser steps would round twice.
+    """
+    own = classes.pinned.get(classes.root(pool.input))
+    if pool.kind.data != "average" or own is None:
+        return
+    frac, bits = own.frac.value.data, own.bits.value.data
+    if encodings[pool.result].frac.value.data == frac:
+        return
+    # Narrow integers fit whatever they are; wide ones as far as calibration says.
+    finer = frac + 16 - bits if bits < 16 else best_frac(ranges[pool.input])
+    if finer <= frac:
+        return
+    nodes: dict[str, Attribute] = {"nodes": pool.nodes}
+    copy = ElementwiseOp(
+        operands=[pool.input, None],
+        result_types=[pool.input.type],
+        properties=layer_properties((), "", "Copy", "lowered") | nodes,
+    )
+    Rewriter.insert_op(copy, InsertPoint.before(pool))
+    pool.operands[0] = copy.result
+    encodings[copy.result] = EncodingAttr.of(min(finer, LARGEST_FRAC))
 
 
 def _is_weight(value: SSAValue) -> bool:

@@ -139,7 +139,10 @@ def _random_form(rng: random.Random, layer: Layer) -> Layer:
     operands = [layer.x] if layer.w is None else [layer.x, layer.w]
     is_small = all(a.min() >= -128 and a.max() < 128 for a in operands)
     bits = 8 if is_small and rng.random() < 0.5 else 16
-    return replace(layer, **changes, **_scales(rng, bits, layer))
+    changes |= _scales(rng, bits, layer)
+    if layer.op == "AveragePool" and changes["source"] is not None:
+        changes["result"] = changes["source"]  # what has other steps is averaged through a copy
+    return replace(layer, **changes)
 
 
 def _scales(rng: random.Random, bits: int, layer: Layer) -> dict[str, Any]:

@@ -164,3 +164,43 @@ def test_a_bias_beyond_32_bits_stays_a_layer_of_its_own(largest: float, count: i
     _, outcome = checked(build.model(total))
     layers = [layer for layer in outcome.compiled.program.layers if layer.nominal_macs]
     assert len(layers) == count
+
+
+def averaged(op_type: str, bits: int, result_scale: float | None = None) -> onnx.ModelProto:
+    """An average over quantised values, with a float result or a quantised one."""
+    build, quantised, x = begin("average", 2, 3, 8, 8, bits=bits)
+    kernel = {} if op_type.startswith("Global") else {"kernel_shape": [3, 3]}
+    mean = build.node(op_type, x, **kernel)
+    return build.model(mean if result_scale is None else quantised.activation(mean, result_scale))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("op_type", ["AveragePool", "GlobalAveragePool"])
+def test_an_average_of_quantised_values_keeps_its_fraction(op_type: str, bits: int) -> None:
+    result, outcome = checked(averaged(op_type, bits))
+    assert ops_of(outcome) == [("Copy", "lowered"), (op_type, "native")]
+    (own,) = result.own.layers
+    assert own.sqnr_db > 45
+    assert own.max_abs <= 2.0**-13  # half a step of the copy, which has 2^-12 or finer
+
+
+@pytest.mark.parametrize(("scale", "count"), [(2.0**-2, 2), (2.0**-4, 1), (2.0**-6, 2)])
+def test_a_model_that_quantises_the_average_gets_its_own_steps(scale: float, count: int) -> None:
+    """Only steps of the input need no fraction: the pool makes them itself."""
+    result, outcome = checked(averaged("AveragePool", 8, scale))
+    assert len(ops_of(outcome)) == count
+    assert all(layer.max_abs == 0 for layer in result.own.layers)
+
+
+def test_a_maximum_of_quantised_values_needs_no_finer_scale() -> None:
+    build, _, x = begin("maximum", 1, 3, 6, 6)
+    _, outcome = checked(build.model(build.node("MaxPool", x, kernel_shape=[2, 2])))
+    assert ops_of(outcome) == [("MaxPool", "native")]
+
+
+def test_an_average_behind_a_view_of_quantised_values_keeps_its_fraction() -> None:
+    build, _, x = begin("view", 1, 192)
+    image = build.node("Reshape", x, build.constant(np.array([1, 3, 8, 8], np.int64)))
+    result, outcome = checked(build.model(build.node("GlobalAveragePool", image)))
+    assert ops_of(outcome)[-2:] == [("Copy", "lowered"), ("GlobalAveragePool", "native")]
+    assert result.own.layers[-1].max_abs <= 2.0**-13
