@@ -50,15 +50,7 @@ def build_report(
         `input_saturations` by input.
     """
     layers = [
-        {
-            "name": info.name,
-            "op": info.op,
-            "placement": info.placement,
-            "nodes": list(info.nodes),
-            "source": info.source,
-            "product_shift": info.product_shift,
-            **_record(info, account, window, machine, spec),
-        }
+        _described(info) | _record(info, account, window, machine, spec)
         for info, account, window in zip(
             program.layers, execution.layers, execution.windows, strict=False
         )
@@ -73,6 +65,17 @@ def build_report(
         "is_compute_only": spec.B == 0,
         "layers": layers,
         "totals": totals,
+    }
+
+
+def _described(info: LayerInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "op": info.op,
+        "placement": info.placement,
+        "nodes": list(info.nodes),
+        "source": info.source,
+        "product_shift": info.product_shift,
     }
 
 

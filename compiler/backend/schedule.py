@@ -204,8 +204,7 @@ class Schedule:
         half_words = self.spec.PCAP // 4
         both = staged is not None and residual is not None
         room = half_words // 2 if both else half_words
-        planes = (output, residual, staged)
-        row = max(plane.row for plane in planes if plane is not None)
+        row = max(plane.row for plane in (output, residual, staged) if plane is not None)
         for c, p, cn, pn in cut_pieces(chans, length, room, row):
             target = self.slot("pbuf", 2 * half_words, half_words)
             first = target + room if both else target
@@ -217,8 +216,7 @@ class Schedule:
                 src = first
             word = bias + c if epilogue.bias else 0
             self.emit(Ppu(src=src, dst=target, chans=cn, len=pn, bias=word))
-            dram, run, dims = output.runs(c, p, cn, pn)
-            self.store("pbuf", 2 * target, dram, run, dims)
+            self.store("pbuf", 2 * target, *output.runs(c, p, cn, pn))
 
     def _lay_sources(self, pitch: int) -> None:
         standing = self.registers.get(Psrc)
