@@ -103,9 +103,18 @@ def _add32(_: Any, left: Any, right: Any) -> Any:
     return types.int32(types.int32, types.int32), generate
 
 
+def _popcount(_: Any, word: Any) -> Any:
+    def generate(_: Any, builder: Any, __: Any, arguments: Sequence[Any]) -> Any:
+        return builder.ctpop(*arguments)
+
+    return types.int64(types.uint64), generate
+
+
 scaled_product = cast(
     "Callable[[np.int32, np.int16, np.int32, np.int32], np.int32]", _intrinsic(_scaled_product)
 )
 """(weight * value + half) >> shift in 32 bits; inside kernels only, shift below 32."""
 add32 = cast("Callable[[np.int32, np.int32], np.int32]", _intrinsic(_add32))
 """left + right in 32 bits, wrapping; inside kernels only."""
+popcount = cast("Callable[[np.uint64], int]", _intrinsic(_popcount))
+"""Ones of a 64-bit word; inside kernels only."""

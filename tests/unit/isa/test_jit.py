@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spcc.isa.jit as spcc_jit
-from spcc.isa.jit import add32, array, cache_folder, jit, run_parallel, scaled_product, types
+from spcc.isa.jit import (
+    add32,
+    array,
+    cache_folder,
+    jit,
+    popcount,
+    run_parallel,
+    scaled_product,
+    types,
+)
 
 KERNEL = """
 import sys
@@ -29,6 +38,16 @@ assert total(np.arange(10)) == 45
 @jit(types.int32(types.int32, types.int16, types.int32, types.int32, types.int32))
 def accumulate(weight, value, half, shift, total):
     return add32(total, scaled_product(weight, value, half, shift))
+
+
+@jit(types.int64(types.uint64))
+def ones(word):
+    return popcount(word)
+
+
+@pytest.mark.parametrize("word", [0, 1, 0b1011, 1 << 63, (1 << 64) - 1])
+def test_ones_of_a_word_are_counted(word: int) -> None:
+    assert ones(np.uint64(word)) == word.bit_count()
 
 
 @jit(types.void(array(types.int64, 1), types.int64, types.int64))
