@@ -175,4 +175,52 @@ class EndToEnd:
         return {"peak": self.last.peak_bytes}
 
 
-SUITES = (StartUp, Kernels, Compilation, Execution, EndToEnd)
+class Scheduling:
+    """Bit-Tactical's Algorithm 2 on the shapes of VGG-19's layers, 70 % of the weights zero."""
+
+    params = ("tile", "accel", "pe")
+    repeats = 3
+    LAYERS = (
+        *((9, 3, 64), (9, 64, 64), (9, 64, 128), (9, 128, 128), (9, 128, 256)),
+        *((9, 256, 256),) * 3,
+        (9, 256, 512),
+        *((9, 512, 512),) * 7,
+        *((49, 512, 4096), (1, 4096, 4096), (1, 4096, 1000)),
+    )
+    """Taps, channels and filters."""
+
+    def setup(self, sync: str) -> None:
+        """Draw the weights of every unit."""
+        import numpy as np
+        from spcc.compiler.targets.tct_layers import scheduler_of
+        from spcc.isa.targets.tct import TctSpec
+
+        spec, rng = TctSpec(sync=sync), np.random.default_rng(0)
+        self.scheduler, self.layers = scheduler_of(spec), []
+        for taps, channels, filters in self.LAYERS:
+            rows = taps * -(-channels // spec.lanes)
+            slots = [
+                size
+                for first in range(0, filters, spec.warp_filters)
+                for size in spec.unit_slots(min(spec.warp_filters, filters - first))
+            ]
+            units = []
+            for size in slots:
+                shape = (rows, size, spec.lanes)
+                keeps = rng.random(shape, np.float32) >= 0.7
+                units.append(keeps * rng.integers(1, 1 << 15, shape, np.int16))
+            self.layers.append(units)
+
+    def time_schedule(self, sync: str) -> None:
+        """Every layer, on as many threads as there are processors."""
+        from spcc.compiler.targets.tct_schedule import schedule_units
+
+        for units in self.layers:
+            schedule_units(units, self.scheduler)
+
+    def track_weights(self, sync: str) -> int:
+        """Weights that were scheduled, zeros too."""
+        return sum(unit.size for units in self.layers for unit in units)
+
+
+SUITES = (StartUp, Kernels, Compilation, Execution, EndToEnd, Scheduling)

@@ -30,6 +30,8 @@ def tables(document: Entry) -> Iterator[str]:
     seconds = {name: entry["track_pass_seconds"] for name, entry in compilations.items()}
     yield from table(("pass, s", *seconds), passes(seconds))
     yield from table(("process", "s", "CPU s"), others(results))
+    columns = ("Algorithm 2, VGG-19's shapes at 70 % zeros", "s", "CPU s", "M weights/s")
+    yield from table(columns, (scheduling(*item) for item in results["Scheduling"].items()))
 
 
 def execution(name: str, entry: Entry) -> tuple[str, ...]:
@@ -81,6 +83,17 @@ def others(results: dict[str, dict[str, Entry]]) -> Iterator[tuple[str, ...]]:
                 f"{times['median']:.2f}",
                 f"{times['cpu_median']:.2f}",
             )
+
+
+def scheduling(sync: str, entry: Entry) -> tuple[str, ...]:
+    """The row of a schedule."""
+    times = entry["time_schedule"]
+    return (
+        f"sync={sync}",
+        f"{times['median']:.2f}",
+        f"{times['cpu_median']:.2f}",
+        f"{entry['track_weights'] / times['median'] / 1e6:.0f}",
+    )
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
