@@ -66,7 +66,9 @@ def compare(args: Namespace, stdout: TextIO) -> int:
 
 def _outcomes(jobs: Sequence[Job], args: Namespace, folder: Path) -> list[Outcome]:
     """Make the runs that are not kept, each once, and say what became of all."""
-    wanted = {job.file: job for job in jobs}
+    wanted: dict[str, Job] = {}
+    for job in jobs:
+        wanted.setdefault(job.file, job)  # machines of other names may be equal
     kept: dict[str, StoredRun] = {}
     if args.resume:
         found = {file: load_run(folder, job) for file, job in wanted.items()}

@@ -1,0 +1,241 @@
+"""Rows of a comparison: layers matched by node, ratios, means, tables."""
+
+import csv
+import io
+from math import isclose
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from spcc.tests.e2e.cli_cases import conv_relu, save
+from spcc.tools.compare_csv import layers_csv, summary_csv
+from spcc.tools.compare_pool import perform
+from spcc.tools.compare_rows import (
+    Outcome,
+    geometric_mean,
+    layer_rows,
+    mean_rows,
+    merged,
+    network_row,
+)
+from spcc.tools.compare_schema import (
+    SCHEMA_VERSION,
+    Comparison,
+    ConfigurationInfo,
+    Failure,
+    ModelInfo,
+)
+from spcc.tools.compare_store import StoredRun
+from spcc.tools.compare_table import failures, print_comparison, warnings
+from spcc.tools.report_schema import Layer, Report
+
+FAILURE = Failure(exit_code=3, sentence="m.onnx: the layer does not fit", hint="more memory")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    path = save(conv_relu(), tmp_path_factory.mktemp("model") / "m.onnx")
+    found = perform((str(path), "--target=spots")).report
+    assert found is not None
+    return found
+
+
+def made(report: Report, factor: int, layers: dict[str, tuple[str, ...]]) -> Report:
+    """The report with other layers (nodes by name) and times and energies that many times more."""
+    first = report.layers[0]
+
+    def scaled(record: Any, **changes: Any) -> Any:
+        energy = record.energy
+        sets = {
+            name: msgspec.structs.replace(each, total_uj=factor * each.total_uj)
+            for name, each in (("common", energy.common), ("sheet", energy.sheet))
+        }
+        energy = msgspec.structs.replace(energy, **sets)
+        cycles = factor * record.cycles
+        return msgspec.structs.replace(record, cycles=cycles, energy=energy, **changes)
+
+    found: list[Layer] = [scaled(first, name=n, nodes=nodes) for n, nodes in layers.items()]
+    totals = scaled(report.totals, time_us=factor * report.totals.time_us)
+    return msgspec.structs.replace(report, layers=tuple(found), totals=totals)
+
+
+def outcome(model: str, target: str, report: Report | None, failure: Any = None) -> Outcome:
+    run = StoredRun(schema_version=1, key="", warnings=("w",), report=report) if report else None
+    return Outcome(model, target, f"runs/{model}.json", run, failure)
+
+
+@pytest.fixture
+def comparison(report: Report) -> Comparison:
+    """Model m on a, b (3x, conv and relu apart), c (fails); model n on a, b (12x), c (6x)."""
+    fused, apart = {"conv": ("conv", "relu")}, {"copy": (), "conv": ("conv",), "relu": ("relu",)}
+    outcomes = [
+        outcome("m", "a", made(report, 1, fused)),
+        outcome("m", "b", made(report, 3, apart)),
+        outcome("m", "c", None, FAILURE),
+        outcome("n", "a", made(report, 1, fused)),
+        outcome("n", "b", made(report, 12, fused)),
+        outcome("n", "c", made(report, 6, fused), FAILURE),
+    ]
+    m, n = outcomes[:3], outcomes[3:]
+    networks = [network_row(each, m[0]) for each in m] + [network_row(each, n[0]) for each in n]
+    return Comparison(
+        schema_version=SCHEMA_VERSION,
+        versions={},
+        baseline="a",
+        options=(),
+        configurations=tuple(
+            ConfigurationInfo(label=name, target=name, variant="", config={"NR": 4})
+            for name in "abc"
+        ),
+        models=(ModelInfo(name="m", sha256=""), ModelInfo(name="n", sha256="")),
+        networks=tuple(networks),
+        means=tuple(mean_rows(networks, ["a", "b", "c"], "a")),
+        layers=(*layer_rows(m, m[0]), *layer_rows(n, n[0])),
+    )
+
+
+def rows_of(raw: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(raw.decode())))
+
+
+def test_layers_of_one_node_are_the_same_layer(comparison: Comparison) -> None:
+    rows = [row for row in comparison.layers if row.model == "m"]
+    assert [(row.layer, row.target, row.placement, row.fused_into) for row in rows] == [
+        ("copy", "a", "none", ""),
+        ("copy", "b", "native", ""),
+        ("conv", "a", "native", ""),
+        ("conv", "b", "native", ""),
+        ("relu", "a", "fused", "conv"),
+        ("relu", "b", "native", ""),
+    ]
+    by_key = {(row.layer, row.target): row.cells for row in rows}
+    conv, relu = by_key["conv", "b"], by_key["relu", "b"]
+    assert conv is not None
+    assert relu is not None
+    assert (conv.speedup, conv.energy_common_ratio) == (1 / 3, 3)
+    assert (relu.speedup, relu.energy_common_ratio) == (None, None)
+    assert by_key["relu", "a"] is None
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        (["abc"], "abc"),
+        (["abc", "abxc"], "abxc"),
+        (["ac", "abc", "xac"], "xabc"),
+        (["ab", "ba"], "ab"),
+        (["b", "a"], "ab"),
+    ],
+)
+def test_orders_are_merged(orders: list[str], expected: str) -> None:
+    keys = [[(name, 0) for name in order] for order in orders]
+    assert merged(keys) == [(name, 0) for name in expected]
+
+
+def test_layers_of_one_name_are_told_apart(report: Report) -> None:
+    twice = msgspec.structs.replace(report, layers=(report.layers[0],) * 2)
+    own = outcome("m", "a", twice)
+    assert [row.cells and row.cells.speedup for row in layer_rows([own], own)] == [1, 1]
+
+
+def test_networks_and_means(comparison: Comparison) -> None:
+    b, c = comparison.networks[4], comparison.networks[5]
+    assert b.cells is not None
+    assert isclose(b.cells.speedup or 0, 1 / 12)
+    assert isclose(b.time_speedup or 0, 1 / 12)
+    assert b.is_correct
+    assert c.failure == FAILURE
+    means = {row.target: row for row in comparison.means}
+    assert means["a"].models == ("m", "n")
+    assert means["a"].speedup == means["a"].energy_sheet_ratio == 1
+    assert isclose(means["b"].speedup or 0, 1 / 6)
+    assert isclose(means["b"].energy_common_ratio or 0, 6)
+    # A run that failed, and one whose values are wrong, are in no mean.
+    assert (means["c"].models, means["c"].speedup) == ((), None)
+
+
+def test_no_ratios_without_a_baseline(report: Report) -> None:
+    run, lost = outcome("m", "b", report), outcome("m", "a", None, FAILURE)
+    row = network_row(run, lost)
+    assert row.cells is not None
+    assert (row.cells.speedup, row.time_speedup, row.cells.energy_common_ratio) == (None,) * 3
+    assert mean_rows([row, network_row(lost, lost)], ["a", "b"], "a")[1].models == ()
+    assert all(each.cells and each.cells.speedup is None for each in layer_rows([run, lost], lost))
+
+
+def test_geometric_means() -> None:
+    assert isclose(geometric_mean([2, None, 8]) or 0, 4)
+    assert geometric_mean([None]) is None
+
+
+def test_csv(comparison: Comparison) -> None:
+    layers = rows_of(layers_csv(comparison))
+    assert len(layers) == len(comparison.layers) + 1
+    assert all(len(row) == len(layers[0]) and None not in row for row in layers)
+    first = next(row for row in layers if (row["layer"], row["target"]) == ("conv", "b"))
+    assert (first["model"], first["speedup_ratio"]) == ("m", repr(1 / 3))
+    streams = ("dram_in_bytes", "dram_out_bytes", "dram_wt_bytes", "dram_bias_bytes")
+    assert int(first["dram_bytes"]) == sum(int(first[name]) for name in streams)
+    lost = layers[-1]
+    assert (lost["model"], lost["target"], lost["layer"], lost["cycles"]) == ("m", "c", "", "")
+    assert (lost["exit_code"], lost["failure"]) == ("3", FAILURE.sentence)
+    summary = rows_of(summary_csv(comparison))
+    assert [row["row"] for row in summary] == ["network"] * 6 + ["geometric mean"] * 3
+    assert [row["network_count"] for row in summary[-3:]] == ["2", "2", "0"]
+    assert summary[0]["config_NR"] == "4"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(comparison: Comparison, file: io.StringIO, *, layers: bool = True) -> str:
+    print_comparison(comparison, file, layers=layers)
+    return file.getvalue()
+
+
+def test_plain_tables(comparison: Comparison) -> None:
+    text = printed(comparison, io.StringIO())
+    assert [line.split()[:3] for line in text.splitlines() if line.startswith("conv ")] == [
+        ["conv", "a", "native"],
+        ["conv", "b", "native"],
+    ] + [["conv", name, "native"] for name in "abc"]
+    assert "relu  a      in conv" in text
+    assert "m     " in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["m", "c", "FAILED", *"-" * 9] in lines
+    assert [line[:3] for line in lines if line[:2] == ["n", "c"]] == [["n", "c", "DIFFERS"]]
+    assert ["geometric", "mean", "b", "2", "of", "2", "-", "0.17", "-", "6.000", *"-----"] in lines
+    assert "conv" not in printed(comparison, io.StringIO(), layers=False)
+
+
+def test_narrow_terminals_keep_the_numbers(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.setenv("TERM", "dumb")
+    rows = [
+        msgspec.structs.replace(row, layer=f"/features/features.0/{row.layer}")
+        for row in comparison.layers
+    ]
+    long = msgspec.structs.replace(comparison, layers=tuple(rows))
+    text = printed(long, Terminal())
+    first = comparison.networks[0].cells
+    assert first is not None
+    assert f"{first.cycles:,}" in text
+    assert text.count("features.0") <= 8  # names stand once, folded
+
+
+def test_sentences(comparison: Comparison) -> None:
+    assert [*failures(comparison)] == [
+        f"{name} on c: m.onnx: the layer does not fit\n  hint: more memory" for name in "mn"
+    ]
+    assert [*warnings(comparison)] == ["m on a and 4 more: w"]
+
+
+def test_json_round_trip(comparison: Comparison, tmp_path: Path) -> None:
+    path = tmp_path / "compare.json"
+    path.write_bytes(msgspec.json.encode(comparison))
+    assert msgspec.json.decode(path.read_bytes(), type=Comparison) == comparison
