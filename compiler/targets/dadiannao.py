@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
+from xdsl.passes import ModulePass
 
 from ...isa.encoding import Instruction
 from ...isa.formats import ddn_words
@@ -214,12 +215,32 @@ LIMITS = {
     **BASE_LIMITS,
 }
 
+KEEP_ON_CHIP = "dadiannao-keep-on-chip"
+
+
+def pipeline(keep_on_chip: str) -> str:
+    """The passes of this family: adds are layers of their own, activations may stay in AM.
+
+    Args:
+        keep_on_chip: The target's name for the pass that decides on this.
+    """
+    apart = PIPELINE.replace("fuse-epilogue", "fuse-epilogue{residual=false}")
+    return apart.replace("pack-weights", f"pack-weights,{keep_on_chip}")
+
+
+def _keep_on_chip() -> type[ModulePass]:
+    from ..passes.dadiannao_keep_on_chip import DadiannaoKeepOnChipPass
+
+    return DadiannaoKeepOnChipPass
+
+
 COMPILER = TargetCompiler(
     name="dadiannao",
     isa=ISA,
     spec_type=DadiannaoSpec,
     limits=LIMITS,
-    pipeline=PIPELINE.replace("fuse-epilogue", "fuse-epilogue{residual=false}"),
+    pipeline=pipeline(KEEP_ON_CHIP),
+    passes={KEEP_ON_CHIP: _keep_on_chip},
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
     weight_encoding=weight_encoding,

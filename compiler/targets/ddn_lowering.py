@@ -29,7 +29,7 @@ from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import LD, ST, Dims, Schedule
 from ..dialects.sparse_tensor import residual_of
 from ..layout import view_of
-from .ddn_tiling import Layer, Pass, SumsOp, Warp, blocks, passes
+from .ddn_tiling import Layer, Pass, Places, SumsOp, Warp, blocks, passes
 
 _LOWEST = -(1 << 15)
 
@@ -76,6 +76,7 @@ class WindowLowering:
 
     def __post_init__(self) -> None:
         self.layer = Layer.of(self.spec, self.op)
+        self.places = Places.of(self.op)
         whole = Half("am", self.spec.am_words)
         self.moves = LayerMoves(self.schedule, self.op, whole, whole)
         assert residual_of(self.op) is None, "fuse-epilogue leaves residuals apart on this target"
@@ -86,16 +87,18 @@ class WindowLowering:
         act = self._emit_epilogue()
         strip = self.warps[0].strip
         for index, part in enumerate(passes(self.layer, strip)):
-            source, target = self._places(strip, index)
+            source, target = self._addresses(strip, index)
             self.schedule.emit(self._input(part, source))
             self.schedule.emit(self._kernel())
             self.schedule.emit(self._output(part, target))
-            self._load_inputs(part, source)
+            if self.places.loads:
+                self._load_inputs(part, source)
             for at, warp in enumerate(self.warps):
                 bias = self.moves.load_bias(warp.f0, warp.slots)
                 for block in blocks(self.spec, self.layer, part):
                     self._block(at, warp, block, bias, act)
-            self._store_outputs(part, target)
+            if self.places.stores:
+                self._store_outputs(part, target)
 
     def _kernel(self) -> Instruction:
         w = self.layer.window
@@ -108,10 +111,11 @@ class WindowLowering:
         self.schedule.emit(replace(epilogue, lo=_LOWEST if act else epilogue.lo).registers())
         return act
 
-    def _places(self, strip: int, index: int) -> tuple[int, int]:
+    def _addresses(self, strip: int, index: int) -> tuple[int, int]:
         """First words of a pass's input and output: halves of AM, quarters in turn for strips."""
         if not strip:
-            return 0, self.spec.am_words // 2
+            half = self.spec.am_words // 2
+            return self.places.source * half, self.places.result * half
         quarter = self.spec.am_words // 4
         return index % 2 * quarter, (2 + index % 2) * quarter
 

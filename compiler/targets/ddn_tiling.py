@@ -12,9 +12,11 @@ import numpy.typing as npt
 from ...isa.errors import UnsupportedError
 from ...isa.targets.dadiannao import Conv, DadiannaoSpec, In
 from ..backend.window import Window, groups_of, weight_matrix, window_of
-from ..dialects.program import from_attribute
+from ..dialects.program import from_attribute, to_attribute
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
 
+AM = "am"
+"""Attribute of a layer that is one pass: its `Places`."""
 SumsOp = Conv2dOp | MatmulOp
 Weights = npt.NDArray[np.int16]
 
@@ -96,6 +98,32 @@ class Pass:
     o1: int
     low: int
     high: int
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a layer that is one pass has its activations; `dadiannao-keep-on-chip` decides.
+
+    Args:
+        source: Half of AM of the input.
+        result: Half of AM of the result.
+        loads: Whether the input comes from DRAM.
+        stores: Whether the result goes to DRAM.
+    """
+
+    source: int = 0
+    result: int = 1
+    loads: bool = True
+    stores: bool = True
+
+    def attach(self, op: SumsOp) -> None:
+        """Write the places into the IR."""
+        op.attributes[AM] = to_attribute(vars(self))
+
+    @classmethod
+    def of(cls, op: SumsOp) -> Places:
+        """What the IR says."""
+        return cls(**from_attribute(op.attributes[AM])) if AM in op.attributes else cls()
 
 
 def plan_warps(spec: DadiannaoSpec, op: SumsOp) -> list[Warp]:

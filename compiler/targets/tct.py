@@ -25,7 +25,8 @@ from .ddn_lowering import WindowLowering
 from .ddn_tiling import SumsOp, Warp, warps_of
 from .tct_layers import SUMMARY, chunk_count, encode_layer, schedule_layer
 
-PASSES = ("tct-shuffle-filters", "tct-schedule-weights", "tct-pack-weights")
+KEEP_ON_CHIP = "tct-keep-on-chip"
+PASSES = ("tct-shuffle-filters", "tct-schedule-weights", "tct-pack-weights", KEEP_ON_CHIP)
 
 
 def pack(spec: TctSpec, op: Operation, weights: npt.NDArray[np.int16]) -> PackedWeights:
@@ -106,7 +107,7 @@ def weight_encoding(spec: TctSpec, frac: int, bits: int) -> EncodingAttr:
 
 
 def _pipeline() -> str:
-    steps = ddn.COMPILER.pipeline
+    steps = ddn.pipeline(KEEP_ON_CHIP)
     own = "tct-shuffle-filters,tile,tct-schedule-weights,tct-pack-weights"
     assert "tile,pack-weights" in PIPELINE
     return steps.replace("tile,pack-weights", own)
