@@ -49,6 +49,8 @@ from .encoding import BITS, LARGEST_FRAC, EncodingAttr
 Tensor = TensorType[Attribute]
 
 PLACEMENTS = ("native", "lowered")
+COPY = "Copy"
+"""The `op_type` of a layer that no ONNX node asks for; it serves the node that it names."""
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from ..context import main_of, target_of
 from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import (
+    COPY,
     ConcatOp,
     ElementwiseOp,
     HostCallOp,
@@ -132,7 +133,7 @@ def _copy(
     return ElementwiseOp(
         operands=[value, None],
         result_types=[value.type],
-        properties=layer_properties((), tensor, "Copy", "lowered")
+        properties=layer_properties((), tensor, COPY, "lowered")
         | {"nodes": nodes, "tensor": StringAttr(tensor)}
         | place,
     )

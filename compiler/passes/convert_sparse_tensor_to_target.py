@@ -22,6 +22,7 @@ from ..dialects.onnx import INPUTS_ATTRIBUTE, OUTPUTS_ATTRIBUTE, names_of
 from ..dialects.onnx_values import from_text
 from ..dialects.program import from_attribute, layer_attribute, tensor_attribute
 from ..dialects.sparse_tensor import (
+    COPY,
     ConcatOp,
     Conv2dOp,
     HostCallOp,
@@ -135,7 +136,8 @@ class _Lowering:
         product_shift: int | None = None,
     ) -> None:
         source = from_text(tensor)
-        name = self._unique(from_text(nodes[0]) if nodes else source)
+        name = from_text(nodes[0]) if nodes else source
+        name = self._unique(f"{name}.copy" if op_type == COPY else name)
         info = LayerInfo(
             name=name,
             op=op_type,

@@ -16,6 +16,7 @@ from ..context import main_of
 from ..dialects.encoding import encoding_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE
 from ..dialects.sparse_tensor import (
+    COPY,
     ConcatOp,
     Conv2dOp,
     ElementwiseOp,
@@ -69,7 +70,7 @@ def _copy(user: LayerOp, at: int) -> SSAValue:
     copy = ElementwiseOp(
         operands=[value, None],
         result_types=[TensorType(f32, shape_of(value))],
-        properties=layer_properties((), user.tensor.data, "Copy", "lowered")
+        properties=layer_properties((), user.tensor.data, COPY, "lowered")
         | {"nodes": ArrayAttr(user.nodes.data), "tensor": StringAttr(source_tensor(value))},
     )
     Rewriter.insert_op(copy, InsertPoint.before(user))

@@ -30,6 +30,7 @@ from ..dialects.encoding import LARGEST_FRAC, EncodingAttr, encoding_of
 from ..dialects.onnx import INPUTS_ATTRIBUTE, InitializerOp, NodeOp, names_of
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
+    COPY,
     AffineOp,
     ConcatOp,
     Conv2dOp,
@@ -201,7 +202,7 @@ def _keep_fraction(
     copy = ElementwiseOp(
         operands=[pool.input, None],
         result_types=[pool.input.type],
-        properties=layer_properties((), "", "Copy", "lowered") | nodes,
+        properties=layer_properties((), "", COPY, "lowered") | nodes,
     )
     Rewriter.insert_op(copy, InsertPoint.before(pool))
     pool.operands[0] = copy.result
