@@ -22,7 +22,14 @@ _NUMBERS = ("cycles", "speed-up", "uJ", "uJ ratio", "util %", "eff/gat/skip %", 
 _LAYER_HEADERS = ("layer", "target", "where", *_NUMBERS, "SQNR dB")
 _NETWORK_HEADERS = ("model", "target", "check", *_NUMBERS, "SQNR dB", "on host")
 
-Rows = list[tuple[str, ...]]
+_LESS_IMPORTANT = ("SQNR dB", "eff/gat/skip %", "DRAM KiB", "util %", "on host")
+"""What narrow terminals do without, the first first."""
+_EDGE_COLUMNS, _GAP_COLUMNS = 2, 2
+"""Blanks at both sides of the table on a terminal, and between two columns."""
+_NAME_CHARS = 16
+"""On narrow terminals longer names are folded."""
+
+Row = tuple[str, ...]
 
 
 def print_comparison(comparison: Comparison, file: TextIO, *, layers: bool) -> None:
@@ -38,9 +45,9 @@ def print_comparison(comparison: Comparison, file: TextIO, *, layers: bool) -> N
             rows = [_layer(row) for row in comparison.layers if row.model == model.name]
             if rows:
                 console.print(Text(model.name))
-                console.print(_table(_LAYER_HEADERS, rows, console.is_terminal))
+                _print_table(console, _LAYER_HEADERS, rows)
     rows = [_network(row) for row in comparison.networks]
-    console.print(_table(_NETWORK_HEADERS, [*rows, *_means(comparison)], console.is_terminal))
+    _print_table(console, _NETWORK_HEADERS, [*rows, *_means(comparison)])
     console.print(Text(f"ratios to {comparison.baseline}; speed-up in cycles"))
 
 
@@ -63,30 +70,47 @@ def warnings(comparison: Comparison) -> Iterator[str]:
         yield f"{runs[0]}{more}: {sentence}"
 
 
-def _table(headers: Sequence[str], rows: Rows, is_terminal: bool) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    for index, header in enumerate(headers):
+def _print_table(console: Console, headers: Sequence[str], rows: Sequence[Row]) -> None:
+    """Print a table; where the terminal is narrow, some columns are left to the CSV files."""
+    is_plain = not console.is_terminal
+    kept, needed = _fitting(headers, rows, console.width)
+    table = Table(box=None if is_plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for index in kept:
         justify = "left" if index < _TEXT_COLUMNS else "right"
-        # Where the terminal is too narrow, names are folded and numbers stay whole.
-        table.add_column(header, justify=justify, no_wrap=index > 0, overflow="fold")
+        table.add_column(headers[index], justify=justify, no_wrap=index > 0, overflow="fold")
     previous = ""
     for row in rows:
         # Other tools want every name; people want to see where the next one begins.
-        name = "" if is_terminal and row[0] == previous else row[0]
+        name = "" if not is_plain and row[0] == previous else row[0]
         previous = row[0]
-        table.add_row(*map(Text, (name, *row[1:])))
-    return table
+        table.add_row(*(Text(row[index] if index else name) for index in kept))
+    console.width = max(needed, console.width)  # a terminal that wraps lines loses no digit
+    console.print(table)
+    if len(kept) < len(headers):
+        left_out = ", ".join(header for i, header in enumerate(headers) if i not in kept)
+        console.print(Text(f"no room for {left_out}: see the files"))
 
 
-def _layer(row: LayerRow) -> tuple[str, ...]:
+def _fitting(
+    headers: Sequence[str], rows: Sequence[Row], width: int
+) -> tuple[tuple[int, ...], int]:
+    """The columns to print, and how many characters they need."""
+    lengths = [max(map(len, column)) + _GAP_COLUMNS for column in zip(headers, *rows, strict=True)]
+    lengths[0] = min(lengths[0], _NAME_CHARS)
+    kept = tuple(range(len(headers)))
+    for header in _LESS_IMPORTANT:
+        if sum(lengths[i] for i in kept) + _EDGE_COLUMNS > width:
+            kept = tuple(i for i in kept if headers[i] != header)
+    return kept, sum(lengths[i] for i in kept) + _EDGE_COLUMNS
+
+
+def _layer(row: LayerRow) -> Row:
     where = f"in {row.fused_into}" if row.fused_into else row.placement
     sqnr = row.error.sqnr_db if row.error else None
     return (row.layer, row.target, where, *_numbers(row.cells), _number(sqnr, 1))
 
 
-def _network(row: NetworkRow) -> tuple[str, ...]:
+def _network(row: NetworkRow) -> Row:
     return (
         row.model,
         row.target,
@@ -106,7 +130,7 @@ def _verdict(row: NetworkRow) -> str:
     return "agrees" if row.is_correct else "unchecked"
 
 
-def _means(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+def _means(comparison: Comparison) -> Iterator[Row]:
     if len(comparison.models) < 2:
         return
     for row in comparison.means:
@@ -117,7 +141,7 @@ def _means(comparison: Comparison) -> Iterator[tuple[str, ...]]:
         yield (MEAN, row.target, count, *numbers.values(), _NONE, _NONE)
 
 
-def _numbers(cells: Cells | None) -> tuple[str, ...]:
+def _numbers(cells: Cells | None) -> Row:
     if cells is None:
         return (_NONE,) * len(_NUMBERS)
     used = None if cells.utilisation is None else 100 * cells.utilisation

@@ -211,21 +211,24 @@ def test_plain_tables(comparison: Comparison) -> None:
     assert "conv" not in printed(comparison, io.StringIO(), layers=False)
 
 
-def test_narrow_terminals_keep_the_numbers(
-    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", [40, 80, 100, 160])
+def test_terminals_of_any_width_show_whole_numbers(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "110")
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
     rows = [
         msgspec.structs.replace(row, layer=f"/features/features.0/{row.layer}")
         for row in comparison.layers
     ]
-    long = msgspec.structs.replace(comparison, layers=tuple(rows))
-    text = printed(long, Terminal())
-    first = comparison.networks[0].cells
-    assert first is not None
-    assert f"{first.cycles:,}" in text
-    assert text.count("features.0") <= 8  # names stand once, folded
+    text = printed(msgspec.structs.replace(comparison, layers=tuple(rows)), Terminal())
+    for row in (*comparison.layers, *comparison.networks):
+        if row.cells is not None:
+            words = (row.target, f"{row.cells.cycles:,}", f"{row.cells.energy_common_uj:,.2f}")
+            assert any(all(f" {word} " in line for word in words) for line in text.splitlines())
+    assert ("SQNR dB: see the files" in text) == (width < 160)
+    assert ("DRAM KiB, SQNR dB: see the files" in text) == (width < 100)
+    assert text.count("features.0") <= len({row.layer for row in rows}) * 2  # names stand once
 
 
 def test_sentences(comparison: Comparison) -> None:
