@@ -58,15 +58,15 @@ def buffers(spec: DadiannaoSpec) -> tuple[EnergyEntry, ...]:
 
 
 def memories(spec: DadiannaoSpec) -> tuple[EnergyEntry, ...]:
-    """AM, WM and PB."""
+    """AM, one memory for all tiles; WM and PB, which each tile has for itself."""
     word, sums, tiles = WORD * spec.lanes, SUM * spec.pes, spec.tiles
 
     def access(capacity_bytes: int, bank_count: int, bits: int) -> float:
         return NODE.energy * banked(capacity_bytes, bank_count, bits, NODE)
 
     am = access(spec.am_words * spec.word_bytes, BANKS * tiles, word)
-    wm = access(2 * spec.half_bytes, BANKS * tiles, word)
-    pb = access(2 * tiles * spec.bank_bytes, 2 * tiles, sums)
+    wm = access(2 * spec.half_bytes // tiles, BANKS, word)
+    pb = access(2 * spec.bank_bytes, 2, sums)
     return (
         EnergyEntry("am_rd", "sram:am", am, _SRAM * word / 32, "word of activations"),
         EnergyEntry("am_wr", "sram:am", am, _SRAM * word / 32, "word of activations"),
