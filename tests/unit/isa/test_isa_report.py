@@ -43,7 +43,7 @@ def test_the_page_of_a_toy_set(toy: InstructionSet):
 def test_every_instruction_and_field_is_on_the_page(name: str):
     isa = TARGETS[name].isa()
     text = page(isa)
-    sections = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##)", text + "\n##", re.M | re.S))
+    sections = dict(re.findall(r"^### `([\w.]+)`\n(.*?)(?=^##)", text + "\n##", re.M | re.S))
     assert sections.keys() == {cls.mnemonic for cls in isa.instructions}
     for cls in isa.instructions:
         section = sections[cls.mnemonic]
