@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..jit import array, jit, types
+from .tct_image import RUN_BITS
 
 Bytes = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.int16]
 Rows = npt.NDArray[np.int32]
 
 WEIGHT_BITS = 16
-RUN_BITS = 4
 LONGEST_RUN = (1 << RUN_BITS) - 1
 GOOD, BAD_ADVANCE, BAD_SELECT, STRAY_SELECT, TRUNCATED, OVERRUN, SHORT_RUN = range(7)
 """What a reader found."""

@@ -23,7 +23,7 @@ from ..errors import EncodingError
 
 Bytes = npt.NDArray[np.uint8]
 
-COUNT_BITS, ROW_BITS = 12, 20
+COUNT_BITS, ROW_BITS, RUN_BITS = 12, 20, 4
 HEADER_BITS = COUNT_BITS + ROW_BITS
 MOST_ENTRIES = (1 << COUNT_BITS) - 1
 
@@ -57,6 +57,15 @@ class ImageForm:
     def plain_bits(self, slots: int) -> int:
         """Bits of an entry that is not compressed."""
         return self.advance_bits + slots * self.lanes * (self.select_bits + 16)
+
+    def most_bits(self, slots: int, count: int) -> int:
+        """Bits of a unit's longest image of so many entries: no value is zero."""
+        runs = RUN_BITS * slots * self.lanes if self.is_compressed else 0
+        return HEADER_BITS + count * (self.plain_bits(slots) + runs)
+
+    def most_bytes(self, slots: Sequence[int], count: int) -> int:
+        """Bytes of the longest image of units that have so many entries each."""
+        return sum(-(-self.most_bits(each, count) // 8) for each in slots)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +114,7 @@ def _encode_unit(form: ImageForm, index: int, unit: Entries) -> Bytes:
     steps = np.diff(rows)
     if count > 1 and not 1 <= steps.min() <= steps.max() <= form.advance:
         raise EncodingError(f"an advance of {steps.max()} is outside 1..{form.advance}", where)
-    bits = HEADER_BITS + count * (form.plain_bits(slots) + 4 * slots * form.lanes)
-    out = np.zeros(-(-bits // 8), np.uint8)
+    out = np.zeros(-(-form.most_bits(slots, count) // 8), np.uint8)
     tct_bits.put(out, 0, count)
     tct_bits.put(out, COUNT_BITS, int(rows[0]) if count else 0)
     weights, selects = np.ascontiguousarray(unit.weights), np.ascontiguousarray(unit.selects)

@@ -71,8 +71,9 @@ def decode(form: MetadataForm, words: Bytes) -> tuple[Bytes, Bytes]:
 
 def _bits(codes: Bytes, width: int) -> Bytes:
     """The bits [n, count * width] of codes [n, count]."""
-    shifts = np.arange(width, dtype=np.uint8)
-    bits = (codes[:, :, None] >> shifts) & np.uint8(1)
+    bits = np.empty((*codes.shape, width), np.uint8)
+    for bit in range(width):
+        np.bitwise_and(codes >> np.uint8(bit), np.uint8(1), out=bits[:, :, bit])
     return bits.reshape(len(codes), codes.shape[1] * width)
 
 

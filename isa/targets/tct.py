@@ -75,6 +75,14 @@ class TctSpec(ddn.DadiannaoSpec, frozen=True, kw_only=True):
                 "configuration",
                 "choose a smaller d or more lanes",
             )
+        form, units = self.image_form, self.unit_slots(self.warp_filters)
+        largest = form.most_bytes(units, self.half_rows)
+        if largest > Ldw.bytes.maximum:
+            raise UsageError(
+                f"the image of a chunk may have {largest} bytes, more than {Ldw.bytes.maximum}",
+                "configuration",
+                "choose fewer wm_rows",
+            )
 
     @property
     def pairs(self) -> tuple[Connection, ...]:

@@ -12,8 +12,8 @@ from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics
 from . import dadiannao as base
 from .dadiannao_core import Int64s, find_taps, gather
 from .dadiannao_moves import require
-from .tct_core import Chunk, Product, Sources, find_sources, multiply, used_rows
-from .tct_moves import ldw, ldw_cost, read_chunk
+from .tct_core import Chunk, Product, Sources, find_sources, multiply
+from .tct_moves import ChunkBytes, decode_chunk, ldw, ldw_cost, read_chunk
 
 COUNTERS = (
     "n_conv", "work", "mac_eff", "mac_ineff_a", "mac_ineff_w", "mac_skipped", "sync_wait",
@@ -75,14 +75,13 @@ def conv_cost(state: State, inst: Instruction) -> Cost:
     row_count = ker["kh"] * ker["kw"] * fields["nb"]
     fields |= {"row0": 0, "rows": row_count}
     base.check_conv(spec, inp, ker, fields)
-    pairs, chunk = _connections(state), read_chunk(state, fields["half"])
-    _check_entries(chunk, pairs, row_count)
-    sources = find_sources(chunk, pairs)
-    _check_sources(sources, row_count)
-    product = _multiply(state, inp, ker, fields, chunk, sources)
+    pairs = _connections(state)
+    chunk, sources = _find_entries(state, fields["half"], pairs, row_count)
+    product = _multiply(state, inp, ker, fields, sources)
     tiles = -(-chunk.weights.shape[1] // spec.pes)
     saturated = base.accumulate(state, product.sums, fields, tiles)
-    counters = _counters(spec, fields, chunk, sources, product)
+    counters = _work_counters(spec, fields, chunk, product)
+    counters |= _slot_counters(fields, chunk, sources.codes, pairs)
     counters |= _buffer_counters(spec, inp, ker, fields, chunk)
     counters |= {
         "pb_rd": 0 if fields["first"] else fields["nwin"] * tiles,
@@ -90,6 +89,23 @@ def conv_cost(state: State, inst: Instruction) -> Cost:
         "sat": saturated,
     }
     return Cost(counters["work"] + spec.fill, {name: counters[name] for name in COUNTERS})
+
+
+def _find_entries(state: State, half: int, pairs: Int64s, row_count: int) -> tuple[Chunk, Sources]:
+    """The entries in a half, decoded once for all blocks of windows."""
+    data, settings = read_chunk(state, half), (pairs.tobytes(), row_count)
+    match state.cache.get((Conv, half)):
+        case (ChunkBytes() as kept, kept_settings, Chunk() as chunk, Sources() as sources):
+            if kept_settings == settings and kept.equals(data):
+                return chunk, sources
+        case _:
+            pass
+    data = data.copied()
+    chunk = decode_chunk(state.spec, data)
+    _check_entries(chunk, pairs, row_count)
+    sources = find_sources(chunk, pairs, row_count)
+    state.cache[Conv, half] = data, settings, chunk, sources
+    return chunk, sources
 
 
 def _check_entries(chunk: Chunk, pairs: Int64s, row_count: int) -> None:
@@ -101,24 +117,17 @@ def _check_entries(chunk: Chunk, pairs: Int64s, row_count: int) -> None:
     require(code < len(pairs), f"select code {code} has no connection")
 
 
-def _check_sources(sources: Sources, row_count: int) -> None:
-    last = int(sources.rows.max(initial=0))
-    require(last < row_count, f"a weight promoted from row {last} is beyond the {row_count} rows")
-
-
 def _multiply(
     state: State,
     inp: dict[str, int],
     ker: dict[str, int],
     fields: dict[str, int],
-    chunk: Chunk,
     sources: Sources,
 ) -> Product:
     """The products of a chunk with the windows of a `tct.conv`."""
-    slots, nwin = chunk.weights.shape[1], fields["nwin"]
-    rows = used_rows(sources, fields["rows"])
+    rows, nwin = sources.rows, fields["nwin"]
     if not rows.size:
-        return Product(np.zeros((nwin, slots), np.int64), 0, 0)
+        return Product(np.zeros((nwin, sources.factors.shape[1]), np.int64), 0, 0)
     first, last = int(rows[0]), int(rows[-1])
     reach = fields | {"row0": first, "rows": last - first + 1}
     low, high = ddn.input_words(inp, ker, reach)
@@ -130,38 +139,48 @@ def _multiply(
     tap0 = int(tap[0])
     places = find_taps(inp, ker, fields["win0"], nwin, tap0, int(tap[-1]) - tap0 + 1)
     values = gather(stored, low, places, block + fields["b0"], tap - tap0)
-    return multiply(sources, rows, slots, values)
+    return multiply(sources, values)
 
 
-def _counters(
-    spec: TctSpec, fields: dict[str, int], chunk: Chunk, sources: Sources, product: Product
+def _work_counters(
+    spec: TctSpec, fields: dict[str, int], chunk: Chunk, product: Product
 ) -> dict[str, int]:
-    """Work, multiplications by class and slots by class (section 8)."""
+    """Work, and what the multipliers do or wait for (section 8)."""
     longest, slots, lanes = chunk.weights.shape
-    nwin = fields["nwin"]
-    executed = sum(unit.rows.size * unit.slots for unit in chunk.units)
-    bubbles = 0
-    for unit in chunk.units:
-        part = chunk.weights[: unit.rows.size, unit.first : unit.first + unit.slots]
-        bubbles += unit.rows.size - int(np.count_nonzero(part.any(axis=(1, 2))))
-    zero, own, ahead, aside = (nwin * count for count in sources.classes)
+    nwin, executed = fields["nwin"], chunk.executed
     whole = fields["rows"] * slots if fields["first"] else 0
     return {
         "n_conv": 1,
         "work": nwin * longest,
         "mac_eff": product.effectual,
         "mac_ineff_a": product.ineffectual_a,
-        "mac_ineff_w": zero,
         # The rows of a block are counted with its first chunk.
         "mac_skipped": nwin * (whole - executed) * lanes,
         "sync_wait": nwin * (longest * slots - executed) * lanes,
         "lane_idle": nwin * longest * (spec.warp_filters - slots) * lanes,
-        "slot_zero": zero,
-        "slot_own": own,
-        "slot_ahead": ahead,
-        "slot_aside": aside,
-        "bubbles": nwin * bubbles,
         "wm_rd": nwin * executed,
+    }
+
+
+def _slot_counters(
+    fields: dict[str, int], chunk: Chunk, codes: Int64s, pairs: Int64s
+) -> dict[str, int]:
+    """Slots of executed entries by class, and bubbles (section 8)."""
+    nwin, bubbles = fields["nwin"], 0
+    for unit in chunk.units:
+        part = chunk.weights[: unit.rows.size, unit.first : unit.first + unit.slots]
+        bubbles += unit.rows.size - int(np.count_nonzero(part.any(axis=(1, 2))))
+    own = int(codes[0])
+    ahead = int(codes[1:][pairs[1:, 1] == 0].sum())
+    aside = int(codes.sum()) - own - ahead
+    zero = chunk.executed * chunk.weights.shape[2] - own - ahead - aside
+    return {
+        "mac_ineff_w": nwin * zero,
+        "slot_zero": nwin * zero,
+        "slot_own": nwin * own,
+        "slot_ahead": nwin * ahead,
+        "slot_aside": nwin * aside,
+        "bubbles": nwin * bubbles,
     }
 
 

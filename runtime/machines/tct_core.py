@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...isa.errors import TrapError
+
 Bytes = npt.NDArray[np.uint8]
 Int16s = npt.NDArray[np.int16]
 Int64s = npt.NDArray[np.int64]
-Factors = npt.NDArray[np.float64]
 
 _EXACT_FLOAT32 = 1 << 24
 """float32 holds every integer up to here."""
@@ -42,23 +43,26 @@ class Chunk(NamedTuple):
     selects: Bytes
     units: Sequence[Unit]
 
+    @property
+    def executed(self) -> int:
+        """Slots that execute an entry, summed over the entries."""
+        return sum(unit.rows.size * unit.slots for unit in self.units)
+
 
 class Sources(NamedTuple):
-    """Where the non-zero weights of a chunk belong, n of them.
+    """The weights of a chunk where they came from.
 
     Args:
-        rows: int64 [n], original rows.
-        slots: int64 [n].
-        lanes: int64 [n], original lanes.
-        values: int16 [n], the weights.
-        classes: Slots of executed entries: zero, own, ahead, aside.
+        rows: int64 [positions], the original rows that hold a weight, ascending.
+        factors: float64 [positions * lanes, slots]; weights that come from one place add up.
+        counts: int64 [positions * lanes], how many weights come from there, of all slots.
+        codes: int64 [1 + connections], non-zero weights by select code.
     """
 
     rows: Int64s
-    slots: Int64s
-    lanes: Int64s
-    values: Int16s
-    classes: tuple[int, int, int, int]
+    factors: npt.NDArray[np.float64]
+    counts: Int64s
+    codes: Int64s
 
 
 class Product(NamedTuple):
@@ -82,67 +86,50 @@ def entry_rows(row0: int, advances: Bytes) -> Int64s:
     return np.cumsum(steps)
 
 
-def find_sources(chunk: Chunk, pairs: Int64s) -> Sources:
+def find_sources(chunk: Chunk, pairs: Int64s, row_count: int) -> Sources:
     """Undo the promotions.
 
     Args:
-        chunk: The entries; select codes are legal.
+        chunk: The entries; their rows and select codes are legal.
         pairs: int64 [1 + connections, 2], rows ahead and lanes aside of each select code.
+        row_count: Rows of the filters.
+
+    Raises:
+        TrapError: A weight comes from a row behind the last.
     """
-    _, slots, lanes = chunk.weights.shape
-    at = np.zeros(chunk.weights.shape[:2], np.int64)
+    from .tct_kernels import scan_sources, scatter_sources
+
+    entries, slots, lanes = chunk.weights.shape
+    rows = np.zeros((entries, slots), np.int64)
     for unit in chunk.units:
-        at[: unit.rows.size, unit.first : unit.first + unit.slots] = unit.rows[:, None]
-    executed = sum(unit.rows.size * unit.slots for unit in chunk.units) * lanes
-    places = np.flatnonzero(chunk.weights)
-    entry_slots, lane = np.divmod(places, lanes)
-    select = chunk.selects.reshape(-1)[places].astype(np.int64)
-    ahead, aside = pairs[select, 0], pairs[select, 1]
-    by_code = np.bincount(select, minlength=len(pairs))
-    straight = int(by_code[1:][pairs[1:, 1] == 0].sum())
-    return Sources(
-        at.reshape(-1)[entry_slots] + ahead,
-        entry_slots % slots,
-        (lane + aside) % lanes,
-        chunk.weights.reshape(-1)[places],
-        (
-            executed - places.size,
-            int(by_code[0]),
-            straight,
-            places.size - int(by_code[0]) - straight,
-        ),
-    )
+        rows[: unit.rows.size, unit.first : unit.first + unit.slots] = unit.rows[:, None]
+    codes, used = np.zeros(len(pairs), np.int64), np.zeros(row_count, np.uint8)
+    common = (chunk.weights, chunk.selects, rows, pairs)
+    beyond = scan_sources(*common, codes, used)
+    if beyond >= 0:
+        raise TrapError(
+            f"a weight promoted from row {beyond} is beyond the {row_count} rows",
+            hint="the chunk was loaded for a layer with more of them",
+        )
+    found = np.flatnonzero(used)
+    place = np.cumsum(used, dtype=np.int64) - 1
+    factors = np.zeros((found.size * lanes, slots))
+    counts = np.zeros(found.size * lanes, np.int64)
+    scatter_sources(*common, place, factors, counts)
+    return Sources(found, factors, counts, codes)
 
 
-def used_rows(sources: Sources, row_count: int) -> Int64s:
-    """The original rows that hold a weight, ascending."""
-    used = np.zeros(row_count, np.bool_)
-    used[sources.rows] = True
-    return np.flatnonzero(used)
+def multiply(sources: Sources, values: Int16s) -> Product:
+    """All products of a chunk's weights and [windows, positions, lanes] activations.
 
-
-def multiply(sources: Sources, rows: Int64s, slots: int, values: Int16s) -> Product:
-    """All products of a chunk's weights and [windows, rows, lanes] activations.
-
-    A dense matrix of the original rows and lanes gives the sums; two weights that come from one
-    place add up in it. Floats hold every partial sum exactly: fewer than 2^22 products below 2^30.
-
-    Args:
-        sources: The weights.
-        rows: The original rows that `values` belong to, ascending.
-        slots: Filters.
-        values: Activations.
+    Floats hold every partial sum exactly: fewer than 2^22 products below 2^30.
     """
-    windows, _, lanes = values.shape
-    terms = rows.size * lanes
-    position = np.searchsorted(rows, sources.rows) * lanes + sources.lanes
-    factors = np.zeros((terms, slots))
-    place = position * slots + sources.slots
-    np.add.at(factors.reshape(-1), place, sources.values.astype(np.float64))
+    windows, factors = len(values), sources.factors
+    terms = len(factors)
     columns = values.reshape(windows, terms)
     bound = terms * np.abs(factors).max(initial=0) * max(int(values.max()), -int(values.min()))
     kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
     sums = columns.astype(kind) @ factors.astype(kind, copy=False)
-    counts = np.bincount(position, minlength=terms)
-    effectual = int(counts @ np.count_nonzero(columns, axis=0))
-    return Product(sums.astype(np.int64), effectual, position.size * windows - effectual)
+    effectual = int(sources.counts @ np.count_nonzero(columns, axis=0))
+    some = int(sources.codes.sum()) * windows
+    return Product(sums.astype(np.int64), effectual, some - effectual)

@@ -3,12 +3,15 @@
 Sections 3 and 5 of the tct sheet.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from ...isa.encoding import Instruction
 from ...isa.errors import EncodingError, TrapError
 from ...isa.formats import tct_image, tct_metadata
-from ...isa.formats.tct_image import COUNT_BITS, Entries
+from ...isa.formats.tct_image import COUNT_BITS, MOST_ENTRIES, Entries
 from ...isa.targets import dadiannao as ddn
 from ...isa.targets.tct import COUNT_BYTES, Cfg, TctSpec, headers, metadata_half
 from ..base import dma_cycles
@@ -90,8 +93,35 @@ def _metadata(spec: TctSpec, units: list[Entries], count: int) -> Bytes:
     )
 
 
-def read_chunk(state: State, half: int) -> Chunk:
-    """The entries in a half of WM and MM.
+Table = npt.NDArray[np.uint32]
+
+
+class ChunkBytes(NamedTuple):
+    """A chunk on chip.
+
+    Args:
+        slots: PEs that have a filter.
+        table: The headers of its units.
+        weights: The rows of WM, as many as the longest unit has entries.
+        words: Those of MM.
+    """
+
+    slots: int
+    table: Table
+    weights: Bytes
+    words: Bytes
+
+    def equals(self, other: "ChunkBytes") -> bool:
+        """Whether the bytes are the same."""
+        return all(np.array_equal(one, two) for one, two in zip(self, other, strict=True))
+
+    def copied(self) -> "ChunkBytes":
+        """The same bytes, whatever is written later."""
+        return ChunkBytes(self.slots, self.table.copy(), self.weights.copy(), self.words.copy())
+
+
+def read_chunk(state: State, half: int) -> ChunkBytes:
+    """Read a half of WM and MM.
 
     Raises:
         TrapError: No chunk has been loaded there.
@@ -101,26 +131,34 @@ def read_chunk(state: State, half: int) -> Chunk:
     memory, at = state.memories["uh"], headers(cfg, half, 0)
     slots = int(memory.read(at.base, COUNT_BYTES).view("<u4")[0])
     require(slots > 0, f"half {half} of WM holds no chunk", "a tct.ldw must load it first")
-    unit_slots = spec.unit_slots(slots)
-    whole = headers(cfg, half, len(unit_slots))
-    table = memory.read(whole.base, whole.run).view("<u4")[1:].astype(np.int64)
-    counts, row0s = table & ((1 << COUNT_BITS) - 1), table >> COUNT_BITS
-    count = int(counts.max())
-    weights = np.zeros((count, slots, spec.lanes), np.int16)
-    selects = np.zeros(weights.shape, np.uint8)
-    advances = np.zeros((count, spec.warp_filters), np.uint8)
+    whole = headers(cfg, half, len(spec.unit_slots(slots)))
+    table = memory.read(whole.base, whole.run).view("<u4")[1:]
+    count = int((table & MOST_ENTRIES).max())
+    weights: Bytes = np.zeros(0, np.uint8)
+    words: Bytes = weights
     if count:
-        raw = state.memories["wm"].gather(cfg.half(half, count, slots))
-        weights = raw.view("<i2").reshape(weights.shape)
+        weights = state.memories["wm"].gather(cfg.half(half, count, slots))
         nbytes = count * spec.tiles * form.word_bytes
         words = state.memories["mm"].read(metadata_half(cfg, form, half).base, nbytes)
-        codes, every = tct_metadata.decode(form, words.reshape(count * spec.tiles, form.word_bytes))
-        selects = every.reshape(count, spec.warp_filters, spec.lanes)[:, :slots]
-        by_pe = np.repeat(codes, spec.pes // form.pointers, axis=1)
-        advances = by_pe.reshape(count, spec.warp_filters)
+    return ChunkBytes(slots, table, weights, words)
+
+
+def decode_chunk(spec: TctSpec, data: ChunkBytes) -> Chunk:
+    """The entries of a chunk."""
+    form, K, slots = spec.metadata_form, spec.warp_filters, data.slots
+    counts = (data.table & MOST_ENTRIES).astype(np.int64)
+    row0s = (data.table >> COUNT_BITS).astype(np.int64)
+    count = int(counts.max())
+    weights = data.weights.view("<i2").reshape(count, slots, spec.lanes)
+    words = data.words.reshape(count * spec.tiles, form.word_bytes)
+    codes, every = tct_metadata.decode(form, words)
+    selects = np.ascontiguousarray(every.reshape(count, K, spec.lanes)[:, :slots])
+    advances = np.repeat(codes, spec.pes // form.pointers, axis=1).reshape(count, K)
     units: list[Unit] = []
     first = 0
-    for entries, row0, width in zip(counts.tolist(), row0s.tolist(), unit_slots, strict=True):
+    for entries, row0, width in zip(
+        counts.tolist(), row0s.tolist(), spec.unit_slots(slots), strict=True
+    ):
         units.append(Unit(first, width, entry_rows(row0, advances[:entries, first])))
         first += width
-    return Chunk(weights, np.ascontiguousarray(selects), units)
+    return Chunk(weights, selects, units)

@@ -47,6 +47,7 @@ def test_units_of_five_filters_on_tiles_of_two(sync, slots):
         ({"lanes": 2}, "lookaside of 3 lanes"),
         ({"lanes": 100, "tiles": 25}, "lanes = 100"),
         ({"adv_max": 257}, "adv_max = 257"),
+        ({"tiles": 31, "wm_rows": 4096}, "may have 38616700 bytes, more than 16777215"),
     ],
 )
 def test_what_is_refused(settings, says):
