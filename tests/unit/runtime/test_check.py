@@ -266,3 +266,14 @@ def test_a_quantisers_values_that_are_not_finite() -> None:
     tap = Tap("t", np.array([7.9375, -8.0]), "t", 4, 8, quantiser_bits=8)
     assert check([tap], {"t": np.array([np.inf, -np.inf])}).passed
     assert not check([tap], {"t": np.array([np.nan, -8.0])}).passed
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16])
+def test_the_steps_of_a_quantiser_at_the_end_may_round_otherwise(kind: Any) -> None:
+    expected = np.array([100, 3, 0, 50], kind)
+    other = expected + np.array([1, 0, 0, -1]).astype(kind)
+    assert compare("y", other, expected, tolerances=END_TO_END).passed
+    assert not compare("y", other, expected).passed
+    assert not compare("y", expected[::-1], expected, tolerances=END_TO_END).passed
+    wide = expected.astype(np.int32)
+    assert not compare("y", wide + 1, wide, tolerances=END_TO_END).passed
