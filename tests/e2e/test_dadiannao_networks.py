@@ -1,5 +1,8 @@
 """Networks on DaDianNao, layer by layer against onnxruntime, whole and in strips."""
 
+import json
+from pathlib import Path
+
 import pytest
 from spcc.isa.asm import assemble, disassemble
 from spcc.isa.program import Program
@@ -8,6 +11,7 @@ from spcc.models.small import BUILDERS
 from spcc.tools.compile_flow import Outcome, Request, compile_request
 from spcc.tools.run_flow import check_run, run_program
 from spcc.tools.sources import Model
+from spcc.tools.spcc import main
 from spcc.tools.targets import check_target, find_target
 
 SMALL = DadiannaoSpec(
@@ -50,3 +54,20 @@ def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: Dad
     instructions = program.instructions(ISA)
     assert assemble(disassemble(instructions, ISA), ISA) == instructions
     assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet50", "inception_v1", "shufflenet"])
+def test_large_network(name: str, tmp_path: Path) -> None:
+    """Adds, concatenations, grouped and depthwise layers, at the size they are meant for."""
+    argv = [f"light:{name}", "--target", "dadiannao", "--prune", "group=0.7", "--check-layers"]
+    assert main([*argv, "--out-dir", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["check"]["passed"]
+    assert report["check"]["layers_passed"]
+    for layer in report["layers"]:
+        macs = layer["macs"]
+        executed = macs["effectual"] + macs["ineffectual"]
+        assert executed == macs["nominal"] + macs["expanded"], layer["name"]
+    host = {layer["op"] for layer in report["layers"] if layer["placement"] == "host"}
+    assert host <= {"LRN", "Softmax", "Transpose"}
