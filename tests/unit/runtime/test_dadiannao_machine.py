@@ -322,3 +322,41 @@ def test_the_machine_of_2014() -> None:
     assert (spec.warp_filters, spec.half_rows, spec.P) == (256, 2048, 256)
     with pytest.raises(UsageError, match="no variant 'ddn-2015'"):
         variant("ddn-2015")
+
+
+OWN = (In, Ker, Out, Lda, Ldw, Conv, Post, Sta)
+
+
+@st.composite
+def words(draw: st.DrawFn) -> Instruction:
+    """An instruction of any legal bits, near to one that runs."""
+    kind = draw(st.sampled_from(OWN))
+    good = {type(i): i for i in (IN, KER, OUT, LDA, LDW, CONV, POST, STA)}[kind]
+    values = {
+        name: draw(
+            st.one_of(
+                st.just(good.values()[name]),
+                st.integers(0, min(9, field.maximum)),
+                st.sampled_from((0, field.maximum)),
+            )
+        )
+        for name, field in kind.fields.items()
+    }
+    return kind(**values)
+
+
+@given(st.lists(words(), min_size=1, max_size=8))
+def test_any_program_runs_or_traps(program: list[Instruction]) -> None:
+    bench = Bench()
+    bench.do(LDA, LDW)
+    for inst in program:
+        try:
+            cost = bench.do(inst)
+        except TrapError:
+            continue
+        assert cost.cycles >= 0
+        stated = ISA.footprint(inst, bench.state.registers)
+        log = bench.state.dram.log
+        if not inst.is_config and not (isinstance(inst, Ldw) and inst.mode == PACKED):
+            assert touched(log.reads) <= touched(stated.reads)
+            assert touched(log.writes) <= touched(stated.writes)
