@@ -1,4 +1,4 @@
-"""Random small layers and machines for `gospa`, from a seed and a limit on all sizes."""
+"""Random small layers and machines for `gospa` and `sparten`, from a seed and a limit."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -8,15 +8,18 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from . import gospa_golden
+from . import gospa_golden, sparten_golden
 from .ddn_golden_plan import Ints
 from .gospa_golden_plan import FOLD, GospaSpec
+from .sparten_golden_bits import CHUNK, MASK_BYTES
+from .sparten_golden_plan import SpartenSpec, chunk_nonzeros
 from .spots_cases import numbers, seeded
 from .two_sided_conv import Conv, ceil_div, conv_of
 
 T = TypeVar("T")
 KINDS = (
     "conv", "conv", "deep", "deep", "deep", "wide", "grouped", "grouped", "depthwise", "1x1", "fc",
+    "channels", "small", "small",
 )  # fmt: skip
 DENSITIES = (0.0, 0.15, 0.3, 0.3, 0.5, 0.5, 0.7, 0.9, 1.0, 1.0)
 DEAD = (0.0, 0.0, 0.0, 0.3, 0.6)
@@ -86,6 +89,21 @@ class GospaCase:
         return gospa_golden.layer(self.spec, it.x, it.w, it.stride, it.pads, it.dilation, it.groups)
 
 
+@dataclass(frozen=True)
+class SpartenCase:
+    """A layer on a `sparten`."""
+
+    layer: Layer
+    spec: SpartenSpec
+
+    def run(self) -> sparten_golden.Result:
+        """Run it on the golden machine."""
+        it = self.layer
+        return sparten_golden.layer(
+            self.spec, it.x, it.w, it.stride, it.pads, it.dilation, it.groups
+        )
+
+
 def random_conv(rng: random.Random, limit: int) -> tuple[Conv, bool]:
     """Choose a layer: kind, kernel, strides, dilations, asymmetric padding, batch."""
     kind = rng.choice(KINDS)
@@ -98,6 +116,10 @@ def random_conv(rng: random.Random, limit: int) -> tuple[Conv, bool]:
             groups, Cg, Kg = rng.randint(1, 2 * limit), 1, rng.choice([1, 1, 2])
         case "deep":
             groups, Cg, Kg = 1, rng.randint(8, 12 * limit), rng.randint(1, limit)
+        case "small":
+            groups, Cg, Kg = 1, rng.randint(1, 8 * limit), rng.randint(2, 5 * limit)
+        case "channels":
+            groups, Cg, Kg = rng.choice([1, 1, 2]), rng.randint(120, 300), rng.randint(1, limit)
         case "grouped":
             groups, Cg, Kg = rng.randint(2, 3), rng.randint(1, limit), rng.randint(1, limit)
         case _:
@@ -107,7 +129,7 @@ def random_conv(rng: random.Random, limit: int) -> tuple[Conv, bool]:
     extra = 2 if rng.random() < 0.05 else 0
     top, bottom = (rng.randint(0, (R - 1) * dh + extra) for _ in "tb")
     left, right = (rng.randint(0, (S - 1) * dw + extra) for _ in "lr")
-    near, far = (1, limit + 2), (8, 40)
+    near, far = (1, 2 if kind in ("small", "channels") else limit + 2), (8, 40)
     E, F = (rng.randint(*(far if kind == "wide" and axis == "x" else near)) for axis in "yx")
     H = (E - 1) * uh + (R - 1) * dh + 1 - top - bottom + rng.randrange(uh)
     W = (F - 1) * uw + (S - 1) * dw + 1 - left - right + rng.randrange(uw)
@@ -193,6 +215,43 @@ def gospa_cases(**changes: Any) -> st.SearchStrategy[GospaCase]:
 def fixed_gospa_cases(count: int, seed: int = 0, **changes: Any) -> Iterator[GospaCase]:
     """Always the same cases, of growing size."""
     return fixed(lambda rng, limit: random_gospa_case(rng, limit, **changes), count, seed)
+
+
+def random_sparten(rng: random.Random, layer: Layer, **changes: Any) -> SpartenSpec:
+    """Choose a machine of a few CUs whose memories hold the layer, some of them hardly."""
+    conv = layer.conv
+    row = conv.W * (MASK_BYTES * ceil_div(conv.Cg, CHUNK) + 2 * conv.Cg)
+    rows = min(conv.H, (conv.R - 1) * conv.dilation[0] + 1)
+    chosen: dict[str, Any] = dict(
+        clusters=rng.randint(1, 4), cus=rng.randint(1, 4), gb=rng.choice(["H", "H", "S", "none"]),
+        join_lat=rng.choice([1, 1, 1, 0, 2, 3]), join_bubble=rng.choice([1, 1, 1, 0, 2]),
+        bus_bits=rng.choice([256, 256, 128, 64, 16, 512]), perm_bw=rng.choice([32, 1, 2, 3]),
+        pipe=rng.choice([6, 6, 0, 1]), pos_block=rng.choice([64, 1, 2, 4, 8, 16]),
+        ibuf_bytes=row * rows + rng.choice([0, row, 3 * row, 262144]),
+        acc_bits=rng.choice([32, 32, 32, 24, 16]),
+    )  # fmt: skip
+    most = max(max(chunk_nonzeros(conv, layer.w, k)) for k in range(conv.K))
+    need = (1 if chosen["gb"] == "none" else 2) * (MASK_BYTES + 2 * most)
+    chosen["fbuf_bytes"] = need + rng.choice([0, rng.randint(0, need), 3 * need, 16384])
+    if conv.K > conv.N * conv.E * conv.F:
+        chosen |= dict(clusters=rng.randint(2, 4), cus=rng.randint(1, 2))
+    return SpartenSpec(**{**chosen, **changes})
+
+
+def random_sparten_case(rng: random.Random, limit: int, **changes: Any) -> SpartenCase:
+    """Choose a layer and a `sparten`."""
+    layer = random_layer(rng, limit)
+    return SpartenCase(layer, random_sparten(rng, layer, **changes))
+
+
+def sparten_cases(**changes: Any) -> st.SearchStrategy[SpartenCase]:
+    """Layers on machines; `changes` fixes parameters of the machine."""
+    return seeded(lambda rng, limit: random_sparten_case(rng, limit, **changes))
+
+
+def fixed_sparten_cases(count: int, seed: int = 0, **changes: Any) -> Iterator[SpartenCase]:
+    """Always the same cases, of growing size."""
+    return fixed(lambda rng, limit: random_sparten_case(rng, limit, **changes), count, seed)
 
 
 def fixed(make: Callable[[random.Random, int], T], count: int, seed: int) -> Iterator[T]:
