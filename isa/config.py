@@ -38,14 +38,16 @@ def apply_settings(
         UsageError: An unknown parameter, a value of the wrong type, or one outside its range.
     """
     merged = dict(values) | dict(_parse(item) for item in settings)
-    fields = spec_type.__struct_fields__
-    for name in merged:
+    fields = {field.name: field.default for field in msgspec.structs.fields(spec_type)}
+    for name, value in merged.items():
         if name not in fields:
             raise UsageError(
                 f"unknown parameter '{name}'",
                 "configuration",
                 f"the parameters of this target are {', '.join(fields)}",
             )
+        if value is None and isinstance(fields[name], str):
+            merged[name] = "none"  # one of several words here, not the absence of a number
     try:
         return msgspec.convert(merged, spec_type)
     except msgspec.ValidationError as error:
