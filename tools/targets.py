@@ -80,6 +80,9 @@ TARGETS: dict[str, Target] = {
     "tct": _ours(
         "tct", "Bit-Tactical: zero weights skipped by a static schedule", "TctSpec", "variant"
     ),
+    "sparten": _ours(
+        "sparten", "bitmask inner join with greedy balancing of filters", "SpartenSpec"
+    ),
 }
 
 

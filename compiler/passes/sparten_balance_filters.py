@@ -1,0 +1,95 @@
+"""Give every filter its place and its compute unit (sparten sheet, section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ...isa.targets.sparten import SpartenSpec
+from ..backend.window import weight_matrix
+from ..context import context_of, main_of, target_of
+from ..dialects.program import to_attribute
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..requirements import require
+from ..targets.sparten_layers import ARRAYS, SEGMENTS, SumsOp, problem_of
+from ..targets.sparten_mapping import Balance, Problem, balance
+from ..weights import WeightStore
+
+SUMMARY, LISTING = "sparten_balance", "sparten_listing"
+"""Attributes of a layer: what balancing did, and in small layers every filter's CU."""
+
+
+@dataclass(frozen=True)
+class SpartenBalanceFiltersPass(ModulePass):
+    """Order the filters of every layer by their nonzeros and share CUs between two (`gb`).
+
+    Requires tiling; ensures the sets' order, their CUs per chunk and their segments.
+
+    Args:
+        listing: Layers with at most so many table entries, chunks times filters, list them.
+    """
+
+    name = "sparten-balance-filters"
+    listing: int = 256
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Balance layer after layer."""
+        _, spec = target_of(ctx, op)
+        store = context_of(ctx).store
+        for layer in main_of(op).body.block.ops:
+            if isinstance(layer, Conv2dOp | MatmulOp):
+                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
+                self._balance(spec, layer, store)
+
+    def _balance(self, spec: SpartenSpec, layer: SumsOp, store: WeightStore) -> None:
+        assert isinstance(layer.weight.owner, WeightOp)
+        key, problem = layer.weight.owner.key.data, problem_of(layer)
+        result = balance(spec, problem, weight_matrix(layer, store[key]))
+        layer.attributes[ARRAYS] = to_attribute(
+            {
+                name: store.add(store.fresh_key(key, f"sparten_{name}"), array)
+                for name, array in (("order", result.order), ("cus", result.cus))
+            }
+        )
+        layer.attributes[SEGMENTS] = to_attribute(result.segments)
+        layer.attributes[SUMMARY] = to_attribute(summary(spec, problem, result))
+        if result.cus.size <= self.listing:
+            layer.attributes[LISTING] = to_attribute(listing(spec, problem, result))
+
+
+def summary(spec: SpartenSpec, problem: Problem, result: Balance) -> dict[str, int | str]:
+    """How many sets, segments and moved filters a layer has."""
+    return {
+        "gb": spec.gb,
+        "sets": len(result.segments),
+        "segments": sum(map(len, result.segments)),
+        "moved_filters": int(np.count_nonzero(np.diff(result.order) != 1)),
+        "table_rows": len(result.cus),
+    }
+
+
+def listing(spec: SpartenSpec, problem: Problem, result: Balance) -> list[str]:
+    """Each set's filters, and each chunk's filters by CU, in words."""
+    lines: list[str] = []
+    place = 0
+    for group in range(problem.groups):
+        for index, (low, high) in enumerate(problem.sets(spec)):
+            filters = result.order[place : place + high - low].tolist()
+            lines.append(f"group {group} set {index}: filters {' '.join(map(str, filters))}")
+            for row, cus in enumerate(result.cus[:, place : place + high - low].tolist()):
+                chunk = f"chunk {row}" if len(result.cus) > 1 else "every chunk"
+                lines.append(f"  {chunk}: {_users(filters, cus)}")
+            place += high - low
+    return lines
+
+
+def _users(filters: list[int], cus: list[int]) -> str:
+    """The filters of each CU."""
+    by_cu: dict[int, list[str]] = {}
+    for number, cu in zip(filters, cus, strict=True):
+        by_cu.setdefault(cu, []).append(str(number))
+    return "; ".join(f"CU {cu}: {' '.join(by_cu[cu])}" for cu in sorted(by_cu))

@@ -1,0 +1,184 @@
+"""SparTen's compiler half: limits, plan, pipeline, lowering (sparten sheet, sections 4, 6, 9)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.ir import Operation
+
+from ...isa.errors import UnsupportedError
+from ...isa.targets.sparten import ISA, Cfg, Map, Run, SpartenSpec, Sto
+from ..backend.epilogue import lower_elementwise
+from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
+from ..backend.schedule import Schedule
+from ..backend.window import kernel_of, window_of
+from ..dialects.encoding import EncodingAttr
+from ..dialects.sparse_tensor import (
+    AffineOp,
+    Conv2dOp,
+    ElementwiseOp,
+    MatmulOp,
+    PoolOp,
+    WindowOp,
+    numbers,
+    shape_of,
+)
+from ..layout import compact_strides
+from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
+from .sparten_layers import SumsOp, problem_of
+from .sparten_lowering import WindowLowering
+from .sparten_mapping import block_bytes, plan
+
+DEFAULTS = SpartenSpec()
+
+
+def kernel_fits(op: Conv2dOp) -> bool:
+    """The kernel has at most 255 rows and 255 columns."""
+    rows, columns = kernel_of(op)
+    return rows <= Cfg.r.maximum and columns <= Cfg.s.maximum
+
+
+def steps_fit(op: WindowOp) -> bool:
+    """Strides and dilations are at most 15."""
+    fields = (Cfg.uh, Cfg.uw, Cfg.dh, Cfg.dw)
+    steps = (*numbers(op.strides), *numbers(op.dilations))
+    return all(step <= field.maximum for step, field in zip(steps, fields, strict=True))
+
+
+def pads_fit(op: WindowOp) -> bool:
+    """At most 63 rows of padding at the top and 63 columns at the left."""
+    top, left, bottom, right = numbers(op.pads)
+    return 0 <= top <= Cfg.pt.maximum and 0 <= left <= Cfg.pl.maximum and min(bottom, right) >= 0
+
+
+def map_fits(op: WindowOp | AffineOp) -> bool:
+    """Input and output maps have at most 4095 rows and columns."""
+    window = window_of(op)
+    return max(window.H, window.W, window.OH, window.OW) <= Map.h.maximum
+
+
+def batch_fits(op: Operation) -> bool:
+    """The batch, or the number of rows of a MatMul, is at most 4095."""
+    return shape_of(op.results[0])[0] <= Map.n.maximum
+
+
+def positions_fit(op: WindowOp | AffineOp) -> bool:
+    """The outputs have at most 16777215 positions, all images together."""
+    shape = shape_of(op.results[0])
+    return shape[0] * prod(shape[2:]) <= Run.p0.maximum
+
+
+def filters_fit(op: Operation) -> bool:
+    """The output has at most 65535 channels."""
+    return shape_of(op.results[0])[1] <= Sto.row.maximum
+
+
+def chunks_fit(op: SumsOp) -> bool:
+    """A filter has at most 4095 chunks of 128 channels, the taps of its kernel each for itself."""
+    window, channels = window_of(op), shape_of(op.weight)[1]
+    return window.R * window.S * -(-channels // DEFAULTS.chunk) <= Run.hi.maximum
+
+
+def rows_fit(op: SumsOp) -> bool:
+    """The input rows of an output row fit the input memory of 262144 bytes, for each group."""
+    return block_bytes(DEFAULTS, problem_of(op), 1) <= DEFAULTS.ibuf_bytes
+
+
+def tile(
+    spec: SpartenSpec, op: Operation, weights: npt.NDArray[np.int16] | None
+) -> list[dict[str, int]]:
+    """Choose a layer's split and block, or cut a pool as the base machine wants it.
+
+    Raises:
+        UnsupportedError: An output row needs more input rows than fit, or a filter has too many
+            chunks.
+    """
+    if weights is None:
+        return tile_pool(spec, cast(PoolOp, op))
+    layer = cast(SumsOp, op)
+    problem = problem_of(layer)
+    chunks = problem.window.R * problem.window.S * problem.chunks_per_pixel(spec)
+    if chunks > Run.hi.maximum:
+        raise UnsupportedError(
+            f"a filter has {chunks} chunks of {spec.chunk} values, more than {Run.hi.maximum}",
+            layer.label,
+            "raise chunk with --set",
+        )
+    layout = plan(spec, problem)
+    if layout is None:
+        raise UnsupportedError(
+            f"the input rows of one position need {block_bytes(spec, problem, 1)} bytes, but the "
+            f"input memory has ibuf_bytes = {spec.ibuf_bytes}",
+            layer.label,
+            "raise ibuf_bytes with --set, or use a smaller input",
+        )
+    return [dict(vars(layout))]
+
+
+def pack(spec: SpartenSpec, op: Operation, weights: npt.NDArray[np.int16]) -> PackedWeights:
+    """Refuse: the biases and the balanced order are not at hand here."""
+    raise AssertionError("sparten-pack-weights packs")
+
+
+def lower(schedule: Schedule, spec: SpartenSpec, op: Operation) -> None:
+    """Append a layer's instructions; the base machine's PPU adds, clips, copies and pools."""
+    match op:
+        case ElementwiseOp():
+            lower_elementwise(schedule, op)
+        case PoolOp():
+            lower_pool(schedule, spec, op)
+        case Conv2dOp() | MatmulOp():
+            WindowLowering(schedule, spec, op).emit()
+        case _:
+            raise AssertionError(op.name)
+
+
+def strides(spec: SpartenSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Maps lie position by position, a position's channels side by side."""
+    del spec
+    if len(shape) != 4:
+        return compact_strides(shape, 2)
+    _, C, H, W = shape
+    return H * W * C * 2, 2, W * C * 2, C * 2
+
+
+def _balance_pass() -> type:
+    from ..passes.sparten_balance_filters import SpartenBalanceFiltersPass
+
+    return SpartenBalanceFiltersPass
+
+
+def _pack_pass() -> type:
+    from ..passes.sparten_pack_weights import SpartenPackWeightsPass
+
+    return SpartenPackWeightsPass
+
+
+_SHAPE_LIMITS = (map_fits, batch_fits, positions_fit, filters_fit)
+
+COMPILER = TargetCompiler(
+    name="sparten",
+    isa=ISA,
+    spec_type=SpartenSpec,
+    limits={
+        Conv2dOp: (kernel_fits, steps_fit, pads_fit, *_SHAPE_LIMITS, chunks_fit, rows_fit),
+        MatmulOp: (batch_fits, filters_fit, chunks_fit, rows_fit),
+        AffineOp: _SHAPE_LIMITS,
+        PoolOp: POOL_LIMITS,
+        **BASE_LIMITS,
+    },
+    pipeline=PIPELINE.replace("pack-weights", "sparten-balance-filters,sparten-pack-weights"),
+    passes={"sparten-balance-filters": _balance_pass, "sparten-pack-weights": _pack_pass},
+    accumulator_bits=lambda spec: spec.acc_bits,
+    forced_product_shift=lambda spec: 0,
+    weight_encoding=lambda spec, frac, bits: EncodingAttr.of(
+        frac, bits, "sparsemap", (spec.chunk,)
+    ),
+    strides=strides,
+    tile=tile,
+    pack=pack,
+    lower=lower,
+)

@@ -1,0 +1,83 @@
+"""SparTen: the shape of the machine, and where its memories' slots lie for it.
+
+Every slot begins with a tag, in which the machine notes what the slot holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..encoding import Field, Instruction
+from ..footprint import Region
+
+if TYPE_CHECKING:
+    from .sparten import SpartenSpec
+
+TAG_BYTES = 32
+SUM_BYTES = 8
+"""The model keeps psums in 64 bits: they are exact until `sp.drn` clips them."""
+
+
+class Shape(Instruction):
+    """State the shape of the machine that the program's addresses are for; another one traps."""
+
+    mnemonic = "sp.shape"
+    opcode = 0x10
+    unit = "cl"
+    is_config = True
+    clusters = Field(87, 83, "clusters")
+    cus = Field(82, 76, "CUs per cluster")
+    chunk = Field(75, 65, "mask bits of a chunk", unit="bits")
+    block = Field(64, 58, "positions per cluster and run")
+    ibuf = Field(57, 34, "half of a cluster's input memory", unit="bytes")
+    fbuf = Field(33, 10, "half of a CU's filter memory", unit="bytes")
+
+    @classmethod
+    def of(cls, spec: SpartenSpec) -> Shape:
+        """The shape of a machine of given parameters."""
+        return cls(
+            clusters=spec.clusters,
+            cus=spec.cus,
+            chunk=spec.chunk,
+            block=spec.pos_block,
+            ibuf=spec.ibuf_bytes,
+            fbuf=spec.fbuf_bytes,
+        )
+
+    @property
+    def mask_bytes(self) -> int:
+        """Bytes of a mask."""
+        return -(-self.chunk // 8)
+
+    @property
+    def most_filters(self) -> int:
+        """Most filters of a set, whatever the balancing."""
+        return 2 * self.cus
+
+    @property
+    def slot_bytes(self) -> dict[str, int]:
+        """Bytes of a slot of each memory, with its tag."""
+        filters = self.most_filters
+        # No record is shorter than its mask: so many chunks at most fit a CU.
+        table = 2 * filters + self.fbuf // self.mask_bytes * filters
+        sums = SUM_BYTES * self.block * filters
+        sizes = {"ibuf": self.ibuf, "fbuf": self.cus * self.fbuf, "asg": table, "psum": sums}
+        return {name: TAG_BYTES + -(-size // 8) * 8 for name, size in sizes.items()}
+
+    def memory_bytes(self, name: str) -> int:
+        """Bytes of a memory: two slots per cluster."""
+        return 2 * self.clusters * self.slot_bytes[name]
+
+    def slot(self, name: str, index: int, half: int, nbytes: int | None = None) -> Region:
+        """A slot of a memory, or its tag and as many bytes behind.
+
+        Args:
+            name: `ibuf` (index: share), `fbuf` or `asg` (set), or `psum` (cluster).
+            index: Which.
+            half: Of the two.
+            nbytes: How many bytes; all if not given.
+        """
+        size = self.slot_bytes[name]
+        return Region(
+            name, (2 * index + half) * size, size if nbytes is None else TAG_BYTES + nbytes
+        )

@@ -1,0 +1,138 @@
+"""SparTen's loops over data: joins of masks, and the columns that are multiplied. Imports numba.
+
+Kernels check nothing: whoever calls them has verified what it passes. Common arguments:
+
+- pixels: [positions, taps] int64, the pixel of the band under each tap, -1 outside the map;
+- chunk i of a filter is chunk i mod nc of tap i div nc.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ..jit import array, jit, popcount, types
+
+Bytes = npt.NDArray[np.uint8]
+Int64s = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
+
+TOTALS = ("broadcasts", "matches", "cost", "values", "cu_writes")
+"""What `join_chunks` adds up: chunks broadcast, matches, cycles of all joins, values of the chunks,
+and those values written to every CU that has a filter there."""
+
+_I64 = types.int64
+_PIXELS = array(_I64, 2, is_read_only=True)
+
+
+@jit(types.void(_PIXELS, array(types.float64, 2, is_read_only=True), _I64, _I64, _I64, _I64,
+                array(types.float64, 2)))  # fmt: skip
+def fill_columns(
+    pixels: Int64s, band: Floats, lo: int, hi: int, nc: int, chunk: int, columns: Floats
+) -> None:
+    """Write the values that chunks lo..hi-1 meet, position by position; 0 outside the map.
+
+    Args:
+        pixels: Under the taps.
+        band: [pixels, channels].
+        lo: First chunk.
+        hi: One past the last chunk.
+        nc: Chunks of a pixel.
+        chunk: Values of a chunk.
+        columns: [positions, values of the chunks], to be filled.
+    """
+    channels = band.shape[1]
+    for position in range(pixels.shape[0]):
+        at = 0
+        for index in range(lo, hi):
+            first = index % nc * chunk
+            width = min(chunk, channels - first)
+            pixel = pixels[position, index // nc]
+            if pixel < 0:
+                columns[position, at : at + width] = 0.0
+            else:
+                columns[position, at : at + width] = band[pixel, first : first + width]
+            at += width
+
+
+@jit(
+    _I64(
+        _PIXELS, array(types.uint64, 3, is_read_only=True), _PIXELS,
+        array(types.uint64, 3, is_read_only=True), array(types.uint8, 2, is_read_only=True),
+        _I64, _I64, _I64, _I64, _I64, _I64, _I64, array(_I64, 1),
+    )
+)  # fmt: skip
+def join_chunks(
+    pixels: Int64s,
+    masks: Words,
+    counts: Int64s,
+    filters: Words,
+    cus: Bytes,
+    cu_count: int,
+    lo: int,
+    chunk: int,
+    join_lat: int,
+    join_bubble: int,
+    bus_bits: int,
+    rho: int,
+    totals: Int64s,
+) -> int:
+    """Join the chunks under some positions with a set's filters: section 7 for one cluster.
+
+    Args:
+        pixels: Under the taps.
+        masks: [pixels, nc, words], of the band.
+        counts: [pixels, nc], nonzeros.
+        filters: [chunks, words, filters], masks of the segment's chunks.
+        cus: [chunks or 1, filters], the CU of each filter.
+        cu_count: CUs.
+        lo: First chunk.
+        chunk: Values of a chunk.
+        join_lat: Cycles of a join without a match.
+        join_bubble: Cycles between joins.
+        bus_bits: Of the broadcast, per cycle.
+        rho: Cycles through the permutation network, 0 if there is none.
+        totals: See TOTALS, added to.
+
+    Returns:
+        The cluster's cycles, without `pipe`.
+    """
+    nc, words, chunks, count = masks.shape[1], masks.shape[2], filters.shape[0], filters.shape[2]
+    matches = np.empty(count, np.int64)
+    work = np.zeros(cu_count, np.int64)
+    users = np.zeros(cus.shape[0], np.int64)
+    for row in range(cus.shape[0]):
+        work[:] = 0
+        for k in range(count):
+            work[cus[row, k]] = 1
+        users[row] = work.sum()
+    cycles = np.int64(0)
+    longest = np.int64(-1)  # the chunk before: joins, or its predecessor's psums
+    for position in range(pixels.shape[0]):
+        for i in range(chunks):
+            pixel = pixels[position, (lo + i) // nc]
+            if pixel < 0:
+                continue
+            part = (lo + i) % nc
+            nonzeros = counts[pixel, part]
+            load = max(1, (chunk + 16 * nonzeros + bus_bits - 1) // bus_bits)
+            cycles += max(longest, load)  # before the first chunk, longest is less
+            matches[:] = 0
+            for word in range(words):
+                mask = masks[pixel, part, word]
+                for k in range(count):
+                    matches[k] += popcount(mask & filters[i, word, k])
+            row = i if cus.shape[0] > 1 else 0
+            work[:] = 0
+            for k in range(count):
+                cost = max(join_lat, matches[k]) + join_bubble
+                totals[1] += matches[k]
+                totals[2] += cost
+                work[cus[row, k]] += cost
+            slowest = np.int64(0)
+            for cu in range(cu_count):
+                slowest = max(slowest, work[cu])
+            longest = slowest if longest < 0 else max(slowest, rho)
+            totals[0] += 1
+            totals[3] += nonzeros
+            totals[4] += nonzeros * users[row]
+    return int(cycles + longest + rho) if longest >= 0 else 0

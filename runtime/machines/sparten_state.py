@@ -1,0 +1,261 @@
+"""What SparTen's memories hold: tags, records and tables, read and checked (sections 3 and 6)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...isa.errors import TrapError
+from ...isa.footprint import Region
+from ...isa.formats.sparsemap import chunk_widths
+from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, SpartenSpec, pixel_bytes
+from ...isa.targets.sparten_shape import TAG_BYTES, Shape
+from ..machine import State
+
+Bytes = npt.NDArray[np.uint8]
+Int64s = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Words = npt.NDArray[np.uint64]
+
+_PROBLEMS = ("leaves its memory", "has a mask bit beyond the channels", "has a 0 among its values")
+
+
+class Layer(NamedTuple):
+    """The registers of a layer, as plain numbers.
+
+    Args:
+        cfg: Values of `sp.cfg`.
+        geo: Values of `sp.map`.
+        shape: The machine's shape.
+    """
+
+    cfg: dict[str, int]
+    geo: dict[str, int]
+    shape: Shape
+
+    @classmethod
+    def of(cls, state: State) -> "Layer":
+        """The registers as they stand."""
+        spec: SpartenSpec = state.spec
+        cfg, geo = state.register(Cfg).values(), state.register(Map).values()
+        return cls(cfg, geo, Shape.of(spec))
+
+    @property
+    def pixel_bytes(self) -> int:
+        """Room of a pixel's records."""
+        return pixel_bytes(self.shape, self.cfg["nc"], self.cfg["cg"])
+
+    @property
+    def chunk_count(self) -> int:
+        """Chunks of a filter."""
+        return self.cfg["r"] * self.cfg["s"] * self.cfg["nc"]
+
+    @property
+    def is_per_chunk(self) -> bool:
+        """Whether filters change their CU from chunk to chunk."""
+        return self.cfg["gb"] == PER_CHUNK
+
+    def widths(self, lo: int, hi: int) -> Int64s:
+        """Channels of chunks lo..hi-1."""
+        return chunk_widths(self.cfg["cg"], self.shape.chunk)[np.arange(lo, hi) % self.cfg["nc"]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of positions of one share.
+
+    Args:
+        share: Which share.
+        first: Its first position, of all.
+        count: Positions.
+    """
+
+    share: int
+    first: int
+    count: int
+
+
+class Band(NamedTuple):
+    """Input rows, decoded.
+
+    Args:
+        values: float64 [pixels, channels].
+        masks: uint64 [pixels, chunks, words].
+        counts: int64 [pixels, chunks], nonzeros.
+        row0: First row.
+        rows: Rows.
+    """
+
+    values: Floats
+    masks: Words
+    counts: Int64s
+    row0: int
+    rows: int
+
+
+class Table(NamedTuple):
+    """A set's table.
+
+    Args:
+        outputs: int64 [filters], the output channel of each.
+        cus: uint8 [chunks or 1, filters], the CU of each.
+        lo: First chunk of the segment.
+        hi: One past the last.
+    """
+
+    outputs: Int64s
+    cus: Bytes
+    lo: int
+    hi: int
+
+    def by_cu(self) -> Int64s:
+        """The records chunk * filters + filter in the order in which the CUs hold them.
+
+        CU after CU, a CU's chunks ascending, a chunk's filters ascending.
+        """
+        count = self.hi - self.lo
+        cus = np.broadcast_to(self.cus, (count, self.outputs.size))
+        return np.argsort(cus.reshape(-1), kind="stable")
+
+
+class Filters(NamedTuple):
+    """A segment of a set's filters, decoded.
+
+    Args:
+        values: float64 [filters, values of the chunks].
+        masks: uint64 [chunks, words, filters].
+        table: The set's table.
+    """
+
+    values: Floats
+    masks: Words
+    table: Table
+
+
+def require(condition: bool, message: str, hint: str = "") -> None:
+    """Trap unless a condition holds."""
+    if not condition:
+        raise TrapError(message, hint=hint)
+
+
+def read_tag(state: State, slot: Region) -> list[int]:
+    """The numbers at the beginning of a slot."""
+    return state.memories[str(slot.memory)].read(slot.base, TAG_BYTES).view("<i4").tolist()
+
+
+def tag(*numbers: int) -> Bytes:
+    """A slot's tag."""
+    padded = np.zeros(TAG_BYTES // 4, "<i4")
+    padded[: len(numbers)] = numbers
+    return padded.view(np.uint8)
+
+
+def block_of(layer: Layer, share: int, p0: int, count: int) -> Block:
+    """What a share has of positions p0..p0+count-1, counted from its start; none perhaps.
+
+    Raises:
+        TrapError: The positions are of two images.
+    """
+    cfg, geo = layer.cfg, layer.geo
+    per_image = geo["e"] * geo["f"]
+    total = geo["n"] * per_image
+    length = -(-total // cfg["as"])
+    first = share * length + p0
+    count = max(0, min(count, length - p0, total - first))
+    last = first + max(0, count - 1)
+    require(
+        first // per_image == last // per_image,
+        f"positions {first}..{last} of share {share} are of more than one image",
+        "cut blocks where an image ends",
+    )
+    return Block(share, first, count)
+
+
+def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> Band:
+    """The input rows in a half of a share's input memory, of an image."""
+    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, unpack
+
+    cfg, w, shape = layer.cfg, layer.geo["w"], layer.shape
+    slot = shape.slot("ibuf", share, half)
+    held = read_tag(state, slot)
+    wanted = [1, image, *held[2:4], w, cfg["cg"], cfg["nc"]]
+    require(
+        held[:7] == wanted,
+        f"half {half} of the input memory of share {share} does not hold rows of image {image}",
+        "sp.lda must load them under the same sp.cfg and sp.map",
+    )
+    row0, rows = held[2:4]
+    pixels, nc, chunk = rows * w, cfg["nc"], shape.chunk
+    data = state.memories["ibuf"].read(slot.base + TAG_BYTES, pixels * layer.pixel_bytes)
+    length = shape.mask_bytes
+    pixel = np.arange(pixels, dtype=np.int64)[:, None]
+    part = np.arange(nc, dtype=np.int64)
+    starts = pixel * layer.pixel_bytes + part * (length + 2 * chunk)
+    widths = np.tile(chunk_widths(cfg["cg"], chunk), pixels)
+    values = np.zeros((pixels, cfg["cg"]))
+    masks = np.empty((pixels * nc, -(-length // 8)), np.uint64)
+    counts = np.empty(pixels * nc, np.int64)
+    targets = (pixel * cfg["cg"] + part * chunk).reshape(-1)
+    code = unpack(
+        data, starts.reshape(-1), length, widths, targets, values.reshape(-1), masks, counts
+    )
+    if code != GOOD:
+        _refuse(code, KINDS, f"pixel {code // KINDS // nc} of the input memory of share {share}")
+    return Band(values, masks.reshape(pixels, nc, -1), counts.reshape(pixels, nc), row0, rows)
+
+
+def read_table(state: State, layer: Layer, z: int, half: int) -> Table:
+    """A set's table."""
+    slot = layer.shape.slot("asg", z, half)
+    filters, lo, hi, rows = read_tag(state, slot)[:4]
+    require(
+        filters > 0 and rows == (hi - lo if layer.is_per_chunk else 1),
+        f"half {half} holds no table of set {z} for this sp.cfg",
+        "sp.asg must load it",
+    )
+    raw = state.memories["asg"].read(slot.base + TAG_BYTES, filters * (2 + rows))
+    outputs = raw[: 2 * filters].view("<u2").astype(np.int64)
+    return Table(outputs, raw[2 * filters :].reshape(rows, filters), lo, hi)
+
+
+def read_filters(state: State, layer: Layer, z: int, half: int) -> Filters:
+    """A segment of a set's filters, out of the CUs' memories."""
+    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, scan, unpack
+
+    table, shape = read_table(state, layer, z, half), layer.shape
+    slot = shape.slot("fbuf", z, half)
+    filters, count = table.outputs.size, table.hi - table.lo
+    *held, size = read_tag(state, slot)[:4]
+    require(
+        held == [filters, table.lo, table.hi],
+        f"half {half} of the filter memories does not hold chunks {table.lo}..{table.hi - 1} of "
+        f"{filters} filters of set {z}",
+        "sp.asg and sp.ldf must load the same segment",
+    )
+    data = state.memories["fbuf"].read(slot.base + TAG_BYTES, size)
+    order, length = table.by_cu(), shape.mask_bytes
+    starts = np.empty(order.size + 1, np.int64)
+    code = scan(data, length, starts)
+    require(code == GOOD, f"record {code} of set {z} leaves the filter memories")
+    chunk, index = np.divmod(order, filters)
+    widths = layer.widths(table.lo, table.hi)
+    ends = np.cumsum(widths)
+    values = np.zeros((filters, int(ends[-1])))
+    targets = index * ends[-1] + (ends - widths)[chunk]
+    masks = np.empty((order.size, -(-length // 8)), np.uint64)
+    code = unpack(
+        data, starts[:-1], length, widths[chunk], targets, values.reshape(-1), masks,
+        np.empty(order.size, np.int64),
+    )  # fmt: skip
+    if code != GOOD:
+        at = code // KINDS
+        _refuse(code, KINDS, f"chunk {table.lo + int(chunk[at])} of filter {int(index[at])}")
+    by_chunk = np.empty_like(masks)
+    by_chunk[order] = masks
+    words = by_chunk.reshape(count, filters, -1).transpose(0, 2, 1)
+    return Filters(values, np.ascontiguousarray(words), table)
+
+
+def _refuse(code: int, kinds: int, what: str) -> None:
+    raise TrapError(f"the record of {what} {_PROBLEMS[code % kinds]}")
