@@ -11,6 +11,8 @@ from spcc.compiler.targets.tct_layers import SUMMARY
 from spcc.isa.errors import PassError
 from spcc.isa.targets.tct import TctSpec
 from spcc.models.builder import GraphBuilder
+from spcc.tests.golden import tct_golden
+from spcc.tests.golden.tct_golden_units import TctMachine
 from spcc.tools.compile_flow import Request, compile_request
 from spcc.tools.run_flow import check_run, run_program
 from spcc.tools.sources import Model
@@ -146,6 +148,30 @@ def test_networks_compute_the_same(name: str) -> None:
         np.testing.assert_array_equal(one, other)
     if name == "chain":
         assert work["on"][0] < work["off"][0]
+
+
+@pytest.mark.parametrize("shuffle", ["off", "on"])
+def test_a_sorted_layer_works_as_long_as_the_golden_one(shuffle: str) -> None:
+    net = Net("chain")
+    first, second = net.weights(9, 6, 3, 3), net.weights(4, 9, 1, 1)
+    first[np.arange(9) % 3 == 0, :, 1:] = 0
+    second[:, ::2] = 0
+    machine = {**MACHINE, "shuffle": shuffle}
+    hidden = net.conv(net.input(1, 6, 5, 5), first)
+    model = net.model(net.conv(hidden, second))
+    request = Request(Model("m", model, ""), find_target("tct"), TctSpec(**machine))
+    outcome = compile_request(request)
+    layers = run_program(outcome.compiled.program, outcome.feeds).session.report["layers"]
+    golden = TctMachine(**{**MACHINE, "shuffle": shuffle == "on"})
+    wanted = tct_golden.layer(golden, np.ones((1, 6, 5, 5), int), np.sign(first).astype(int))
+    order = wanted.filter_order
+    after = tct_golden.layer(
+        TctMachine(**MACHINE), np.ones((1, 9, 3, 3), int), np.sign(second).astype(int)[:, order]
+    )
+    for layer, result in zip(layers, (wanted, after), strict=True):
+        names = ("work", "bubbles", "slot_ahead", "slot_aside", "am_rd", "ab_wr", "dram_w")
+        found = {name: layer["counters"][name] for name in names}
+        assert found == {name: result.counters.get(name, result.work) for name in names}
 
 
 def test_a_layer_must_be_quantised(start: Any) -> None:
