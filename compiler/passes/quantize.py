@@ -73,13 +73,18 @@ class QuantizePass(ModulePass):
         encodings = classes.encodings(ranges)
         for pool in [o for o in main.body.block.ops if isinstance(o, PoolOp)]:
             _keep_fraction(pool, classes, encodings, ranges)
-        update = WeightUpdate.of(main, store)
-        for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
-            _quantize_weight(layer, update, _frac(encodings, layer.input))
-        forced = target.forced_product_shift(spec)
+        layers = [o for o in main.body.block.ops if isinstance(o, _SUMS)]
+        fracs = _weight_fracs(layers, store, encodings)
         bits = target.accumulator_bits(spec)
-        sums = {} if forced is not None else _largest_sums(main, store, runs, encodings)
-        for layer in [o for o in main.body.block.ops if isinstance(o, _SUMS)]:
+        if target.narrows_weights:
+            sums = _largest_sums(main, store, runs, encodings, fracs)
+            _narrow(fracs, sums, bits)
+        update = WeightUpdate.of(main, store)
+        for layer in layers:
+            _quantize_weight(layer, update, fracs)
+        forced = target.forced_product_shift(spec)
+        sums = {} if forced is not None else _largest_sums(main, store, runs, encodings, fracs)
+        for layer in layers:
             shift = product_shift(sums[layer], bits) if forced is None else forced
             layer.properties["product_shift"] = IntegerAttr(shift, i64)
             _quantize_bias(layer, store, _frac(encodings, layer.input), shift)
@@ -243,18 +248,49 @@ def _ranges(
     return ranges
 
 
-def _quantize_weight(layer: Conv2dOp | MatmulOp, update: WeightUpdate, input_frac: int) -> None:
-    weight, store = layer.weight.owner, update.store
+def _weight_fracs(
+    layers: Iterable[Conv2dOp | MatmulOp],
+    store: WeightStore,
+    encodings: dict[SSAValue, EncodingAttr],
+) -> dict[SSAValue, int]:
+    """Fraction bits of all weights that the model does not quantise itself."""
+    fracs: dict[SSAValue, int] = {}
+    for layer in layers:
+        weight = layer.weight.owner
+        assert isinstance(weight, WeightOp)
+        if encoding_of(weight.result) is not None:
+            continue
+        array = store[weight.key.data]
+        frac = best_frac(float(max(array.max(initial=0.0), -array.min(initial=0.0))))
+        if layer.bias is not None:
+            # The bias is a 32-bit integer at the scale of the products: leave room for it.
+            largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
+            if largest:
+                input_frac = _frac(encodings, layer.input)
+                frac = min(frac, BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
+        fracs[layer.weight] = min(frac, fracs.get(layer.weight, frac))
+    return fracs
+
+
+def _narrow(fracs: dict[SSAValue, int], sums: dict[Operation, int], bits: int) -> None:
+    """Take the fraction bits from weights that a product shift would take from the products."""
+    shifts: dict[SSAValue, int] = {}
+    for layer, largest in sums.items():
+        assert isinstance(layer, Conv2dOp | MatmulOp)
+        shift = product_shift(largest, bits)
+        shifts[layer.weight] = max(shift, shifts.get(layer.weight, 0))
+    for weight in fracs:
+        fracs[weight] -= shifts.get(weight, 0)
+
+
+def _quantize_weight(
+    layer: Conv2dOp | MatmulOp, update: WeightUpdate, fracs: dict[SSAValue, int]
+) -> None:
+    weight = layer.weight.owner
     assert isinstance(weight, WeightOp)
     if encoding_of(weight.result) is not None:
         return
-    array = store[weight.key.data]
-    frac = best_frac(float(max(array.max(initial=0.0), -array.min(initial=0.0))))
-    if layer.bias is not None:
-        # The bias is a 32-bit integer at the scale of the products: leave room for it.
-        largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
-        if largest:
-            frac = min(frac, BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
+    array, frac = update.store[weight.key.data], fracs[layer.weight]
     update.replace(weight, "i16", to_fixed(array, frac))
     kind = TensorType(i16, array.shape, EncodingAttr.of(frac))
     Rewriter.replace_value_with_new_type(weight.result, kind)
@@ -301,6 +337,7 @@ def _largest_sums(
     store: WeightStore,
     runs: list[dict[str, Array]],
     encodings: dict[SSAValue, EncodingAttr],
+    fracs: dict[SSAValue, int],
 ) -> dict[Operation, int]:
     """Largest exact sum of products of every layer over all runs."""
     sums: dict[Operation, int] = {}
@@ -311,7 +348,10 @@ def _largest_sums(
                 x = to_fixed(values[op.input], encoding.frac.value.data, encoding.bits.value.data)
                 weight = op.weight.owner
                 assert isinstance(weight, WeightOp)
-                sums[op] = max(sums.get(op, 0), _largest_sum(op, x, store[weight.key.data]))
+                integers = store[weight.key.data]
+                if encoding_of(weight.result) is None:
+                    integers = to_fixed(integers, fracs[op.weight])
+                sums[op] = max(sums.get(op, 0), _largest_sum(op, x, integers))
     return sums
 
 

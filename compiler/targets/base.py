@@ -101,6 +101,8 @@ class TargetCompiler:
         accumulator_bits: Width of the saturating sum (spec), 32 unless stated.
         weight_encoding: Packed format of a layer's weights (spec, frac, bits).
         forced_product_shift: Product shift that the configuration forces, None to calibrate (spec).
+        narrows_weights: Whether weights get fewer bits where calibration finds sums that leave no
+            headroom in the accumulator: for a machine that cannot shift products.
         pruning_block: Filters per group of `--prune group=AMOUNT` (spec).
         expanded_macs: MACs that a layer's tiles add to the nominal ones (spec, tiled op), for
             instance by spanning several groups.
@@ -125,6 +127,7 @@ class TargetCompiler:
     accumulator_bits: Callable[[Any], int] = lambda spec: 32
     weight_encoding: Callable[[Any, int, int], EncodingAttr] = dense_encoding
     forced_product_shift: Callable[[Any], int | None] = lambda spec: None
+    narrows_weights: bool = False
     pruning_block: Callable[[Any], int] = lambda spec: 8
     expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0
     strides: Callable[[Any, tuple[int, ...]], tuple[int, ...]] = row_major
