@@ -62,7 +62,7 @@ class State:
         memories: SRAMs by name.
         registers: The last configuration instruction by its `register` key.
         scratch: Notes that a cost rule leaves for the semantics; emptied after each instruction.
-        cache: What rules derived from bytes and may derive again; whoever uses it compares the bytes.
+        cache: What rules derived from bytes and may derive again; its users compare the bytes.
         dram: The DRAM image.
         table: Names of the memories that instructions address by index; all of them if not given.
     """

@@ -55,7 +55,8 @@ class Plane:
         inner, outer = (length, self.position_stride), (chans, self.channel_stride)
         run = 2
         if self.row and x + length > self.row:
-            assert x == 0 and length % self.row == 0
+            assert not x
+            assert not length % self.row
             run, inner = 2 * self.row, (length // self.row, self.row_stride)
         elif self.row:
             run, inner = 2 * length, (1, 0)
