@@ -1,0 +1,112 @@
+"""Reorder a layer's work by position ID, then convolution ID (gospa sheet, section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ...isa.errors import PassError
+from ...isa.targets.gospa import GospaSpec
+from ..context import context_of, main_of, target_of
+from ..dialects.program import to_attribute
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..requirements import require
+from ..targets.gospa_layers import (
+    ORDER,
+    filter_groups,
+    mapping_of,
+    pack_streams,
+    static_filters,
+)
+from ..targets.gospa_mapping import (
+    Layer,
+    OutputTile,
+    SumsOp,
+    dense_pairs,
+    find_order,
+    generated_pairs,
+    tiles_of,
+)
+from ..weights import WeightStore
+from .pack_weights import attach_packed
+
+ARRAYS, SUMMARY = "gospa_arrays", "gospa_summary"
+"""Attributes of a layer: the keys of its arrays, and what the reordering found."""
+
+
+@dataclass(frozen=True)
+class GospaReorderCidPidPass(ModulePass):
+    """Turn output-major convolutions into streams of activations by position ID.
+
+    Requires tiling; ensures each layer's order and its packed streams: of every filter and channel
+    a bitmap and the non-zero weights by position ID. The store gets the tile list, the filter
+    groups, their static sparsity filters and the channels that these skip.
+    """
+
+    name = "gospa-reorder-cid-pid"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Reorder layer after layer."""
+        _, spec = target_of(ctx, op)
+        store = context_of(ctx).store
+        for layer in main_of(op).body.block.ops:
+            if isinstance(layer, Conv2dOp | MatmulOp):
+                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
+                _reorder(spec, layer, store)
+
+
+def _reorder(spec: GospaSpec, op: SumsOp, store: WeightStore) -> None:
+    assert isinstance(op.weight.owner, WeightOp)
+    key = op.weight.owner.key.data
+    layer, mapping, weights = Layer.of(op), mapping_of(op), store[key]
+    is_set = layer.by_position(weights) != 0
+    order = find_order(spec, layer, mapping, np.count_nonzero(is_set, axis=2), op.label)
+    op.attributes[ORDER] = to_attribute(order.to_plain())
+    tiles = tiles_of(layer, mapping)
+    _check_pairs(layer, tiles, op.label)
+    groups = filter_groups(spec, order)
+    filters = static_filters(is_set, groups)
+    skipped = np.argwhere(~filters.any(axis=2)).astype(np.int32)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "tiles": np.array(tiles, np.int32),
+        "groups": np.concatenate([np.array(group, np.int32) for group in groups]),
+        "filters": np.packbits(filters, axis=2, bitorder="little"),
+        "skipped": skipped,
+    }
+    op.attributes[ARRAYS] = to_attribute(
+        {name: store.add(store.fresh_key(key, f"gospa_{name}"), a) for name, a in arrays.items()}
+    )
+    op.attributes[SUMMARY] = to_attribute(
+        {
+            "tiles": len(tiles),
+            "tile_sets": -(-len(tiles) // mapping.a_s),
+            "groups": len(groups),
+            "channels": layer.Cg,
+            "positions": int(np.count_nonzero(filters)),
+            "skipped_channels": len(skipped),
+            "nonzeros": int(np.count_nonzero(is_set)),
+        }
+    )
+    attach_packed(op, pack_streams(op, weights), store)
+
+
+def _check_pairs(layer: Layer, tiles: list[OutputTile], label: str) -> None:
+    """Hold the expansion to the dense products (section 6).
+
+    Raises:
+        PassError: A tile's pairs are not its MACs less those on padding.
+    """
+    for tile in {tile._replace(image=0) for tile in tiles}:
+        generated, dense = generated_pairs(layer, tile), dense_pairs(layer, tile)
+        if generated != dense:
+            raise PassError(
+                f"the tile of rows {tile.e0}..{tile.e1 - 1}, columns {tile.f0}..{tile.f1 - 1} owns "
+                f"{generated} pairs, but has {dense} MACs off the padding",
+                label,
+            )

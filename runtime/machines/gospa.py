@@ -1,0 +1,67 @@
+"""GoSPA's machine: its units, what its instructions do and cost (gospa sheet)."""
+
+from typing import Any
+
+from ...isa.encoding import Instruction
+from ...isa.targets.gospa import ISA, Cfg, Drn, GospaSpec, Lda, Ldw, Map, Run, Tile
+from ..base import BASE_COSTS, BASE_SEMANTICS, refuse_zero
+from ..energy import EnergyEntry, Rates
+from ..machine import BASE_UNITS, Cost, CostRule, Machine, Semantics, State
+from .gospa_memories import memories
+from .gospa_moves import lda, lda_cost, ldw, ldw_cost
+from .gospa_run import check_cfg, drn, drn_cost, run, run_cost
+
+_CYCLE = Cost(1)
+
+
+def _one_cycle(state: State, inst: Any) -> Cost:
+    """A configuration instruction that takes a cycle of its unit (section 5)."""
+    del state, inst
+    return _CYCLE
+
+
+SEMANTICS: dict[type[Instruction], Semantics] = {
+    **BASE_SEMANTICS,
+    Cfg: check_cfg,
+    Tile: refuse_zero("rs", "bh", "bw", "oh", "ow"),
+    Lda: lda,
+    Ldw: ldw,
+    Run: run,
+    Drn: drn,
+}
+COSTS: dict[type[Instruction], CostRule] = {
+    **BASE_COSTS,
+    Map: _one_cycle,
+    Cfg: _one_cycle,
+    Tile: _one_cycle,
+    Lda: lda_cost,
+    Ldw: ldw_cost,
+    Run: run_cost,
+    Drn: drn_cost,
+}
+
+
+def _rates(spec: GospaSpec) -> Rates:
+    return Rates(spec.MHZ, spec.n_apu * spec.cols)
+
+
+def _energy(spec: GospaSpec) -> tuple[EnergyEntry, ...]:
+    from .gospa_energy import entries
+
+    return entries(spec)
+
+
+MACHINE = Machine(
+    "gospa",
+    ISA,
+    GospaSpec,
+    units=(*BASE_UNITS, "pe", "drn"),
+    memories=memories,
+    semantics=SEMANTICS,
+    costs=COSTS,
+    energy=_energy,
+    rates=_rates,
+    timed_units=("pe",),
+    times_configuration=False,
+)
+"""The machine of target `gospa`."""
