@@ -160,14 +160,14 @@ def block_size(spec: SpartenSpec, conv: Conv) -> int:
     Raises:
         UnmappableError: not even the rows of one position fit.
     """
-    PB = spec.pos_block
-    while PB:
-        rows = min(conv.E, ceil_div(PB - 1, conv.F) + 1)
+    pixel = MASK_BYTES * ceil_div(conv.Cg, CHUNK) + 2 * conv.Cg
+    size = spec.pos_block
+    while size:
+        rows = min(conv.E, ceil_div(size - 1, conv.F) + 1)
         hin = min(conv.H, (rows - 1) * conv.stride[0] + (conv.R - 1) * conv.dilation[0] + 1)
-        pixel = MASK_BYTES * ceil_div(conv.Cg, CHUNK) + 2 * conv.Cg
         if hin * conv.W * pixel <= spec.ibuf_bytes:
-            return PB
-        PB //= 2
+            return size
+        size //= 2
     raise UnmappableError("input rows exceed the input memory")
 
 
