@@ -76,9 +76,7 @@ class SumsLowering:
         w, input_view = self.layer.window, self.input_view
         rowstr, chstr = (stride // CHUNK_BYTES for stride in input_view.strides[-2:0:-1])
         self.schedule.emit(MapStrides(rowstr=rowstr, chstr=chstr))
-        self.schedule.emit(
-            Cfg(r=w.R, s=w.S, uh=w.sh, uw=w.sw, dh=w.dh, dw=w.dw, a_s=self.mapping.a_s)
-        )
+        self._set(Cfg(r=w.R, s=w.S, uh=w.sh, uw=w.sw, dh=w.dh, dw=w.dw, a_s=self.mapping.a_s))
         for group in range(self.layer.groups):
             mine = [(at, b) for at, b in enumerate(self.order) if b.group == group]
             self.kept = _Kept()
@@ -89,7 +87,14 @@ class SumsLowering:
                 self._bases = self._resident(mine)
                 steps = ((at, b, q) for q in range(len(self.sets)) for at, b in mine)
             for at, block, q in steps:
+                if self.order.loops == BY_FILTERS and not q:
+                    self.kept.boxes = {}  # every k-block loads them, as section 6 counts
                 self._accumulate(at, block, q)
+
+    def _set(self, configuration: Cfg | SetTile) -> None:
+        """Set registers, also where they stand: they take a cycle of `pe` (section 6, step 7)."""
+        self.schedule.registers.pop(configuration.register, None)
+        self.schedule.emit(configuration)
 
     @cached_property
     def input_view(self) -> View:
@@ -202,7 +207,7 @@ class SumsLowering:
     def _set_tiles(self, tiles: TileSet) -> None:
         for rs, tile in enumerate(tiles):
             rows, columns = tile.rows(self.layer.window), tile.columns(self.layer.window)
-            self.schedule.emit(
+            self._set(
                 SetTile(
                     rs=rs,
                     eh=tile.e1 - tile.e0,
