@@ -83,6 +83,9 @@ TARGETS: dict[str, Target] = {
     "sparten": _ours(
         "sparten", "bitmask inner join with greedy balancing of filters", "SpartenSpec"
     ),
+    "gospa": _ours(
+        "gospa", "globally reordered convolution, zeros of both operands skipped", "GospaSpec"
+    ),
 }
 
 
