@@ -41,7 +41,17 @@ def test_its_parts_belong_together() -> None:
     check_target(find_target("tct"))
 
 
-@pytest.mark.parametrize("spec", SPECS.values(), ids=list(SPECS))
+FAST = ("small", "coded")
+"""The machines that every network runs on in the fast lane."""
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=name, marks=[] if name in FAST else [pytest.mark.slow])
+        for name, spec in SPECS.items()
+    ],
+)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: TctSpec) -> None:
     outcome = compiled(name, spec)
@@ -64,6 +74,7 @@ def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: Tct
     assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUILDERS)
 def test_never_slower_than_the_baseline(name: str) -> None:
     shape = dict(tiles=2, pes=2, lanes=4, wm_rows=8, pb_windows=4)
