@@ -17,9 +17,13 @@ MEAN = "geometric mean"
 def layers_csv(comparison: Comparison) -> bytes:
     """compare.csv; at its end, a run without a result is a row without a layer."""
     failures = {(row.model, row.target): row.failure for row in comparison.networks}
-    streams = _streams(comparison)
+    streams, spent = _streams(comparison), _spent_columns(comparison)
     rows = [
-        {**_layer(row, streams), **_failure(failures[row.model, row.target])}
+        {
+            **_layer(row, streams),
+            **_spent(row.cells, spent),
+            **_failure(failures[row.model, row.target]),
+        }
         for row in comparison.layers
     ]
     for row in comparison.networks:
@@ -31,10 +35,12 @@ def layers_csv(comparison: Comparison) -> bytes:
 
 def summary_csv(comparison: Comparison) -> bytes:
     """summary.csv: networks, then means."""
+    spent = _spent_columns(comparison)
     settings = {each.label: each.config for each in comparison.configurations}
     rows = [
         {
             **_network(row, _streams(comparison)),
+            **_spent(row.cells, spent),
             **{f"config_{key}": value for key, value in settings[row.target].items()},
         }
         for row in comparison.networks
@@ -46,6 +52,26 @@ def _streams(comparison: Comparison) -> list[str]:
     """The DRAM streams of all machines."""
     found = [row.cells.dram_bytes for row in comparison.networks if row.cells]
     return sorted({name for streams in found for name in streams})
+
+
+def _spent_columns(comparison: Comparison) -> list[str]:
+    """The columns of `_spent` that some machine has something for."""
+    found = [_spent_by(row.cells) for row in comparison.networks if row.cells]
+    return list(dict.fromkeys(name for row in found for name in row))
+
+
+def _spent(cells: Cells | None, columns: Sequence[str]) -> Row:
+    own = _spent_by(cells) if cells else {}
+    return {name: own.get(name) for name in columns}
+
+
+def _spent_by(cells: Cells) -> Row:
+    """How units and multiplier slots were spent; what a machine does not have has no column."""
+    row: Row = {"elapsed_cycles": cells.elapsed_cycles}
+    for unit, states in cells.units.items():
+        row |= {f"busy_{unit}_cycles": states["busy"], f"idle_{unit}_cycles": states["idle"]}
+        row[f"stall_{unit}_cycles"] = sum(states.values()) - states["busy"] - states["idle"]
+    return row | {f"slot_{name}_count": count for name, count in cells.slots.items()}
 
 
 def _layer(row: LayerRow, streams: Sequence[str]) -> Row:
@@ -72,6 +98,7 @@ def _network(row: NetworkRow, streams: Sequence[str]) -> Row:
         **_cells(row.cells, streams),
         "time_us": row.time_us,
         "time_speedup_ratio": row.time_speedup,
+        "inferences_per_joule": row.inferences_per_joule,
         "host_layer_count": row.host_layer_count,
         "host_macs_count": row.host_macs,
         "is_correct": row.is_correct,
@@ -107,7 +134,9 @@ def _cells(cells: Cells | None, streams: Sequence[str]) -> Row:
         "energy_common_ratio": cells and cells.energy_common_ratio,
         "energy_sheet_uj": cells and cells.energy_sheet_uj,
         "energy_sheet_ratio": cells and cells.energy_sheet_ratio,
+        "effectual_gmacs_per_joule": cells and cells.effectual_gmacs_per_joule,
         "utilisation_percent": _percent(cells.utilisation if cells else None),
+        "occupied_percent": _percent(cells.occupied if cells else None),
         **{f"macs_{name}_count": count for name, count in macs.items()},
         "macs_nominal_count": cells and cells.macs.nominal,
         "dram_bytes": cells and sum(cells.dram_bytes.values()),

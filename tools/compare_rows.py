@@ -13,6 +13,9 @@ from .report_schema import Layer, Macs, Record, Report
 LayerKey = tuple[str, int]
 """A layer's name, which is that of its first ONNX node, and how many before it have this name."""
 
+_SLOTS = "slot_"
+"""How sheets begin the names of counters for classes of multiplier slots."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -46,6 +49,7 @@ def network_row(outcome: Outcome, base: Outcome) -> NetworkRow:
         cells=cells(totals, known.totals if known else None) if totals else None,
         time_us=time,
         time_speedup=_ratio(base_time, time),
+        inferences_per_joule=_inferences_per_joule(report) if report else None,
         host_layer_count=len(hosted) if report else None,
         host_macs=sum(layer.macs.nominal for layer in hosted) if report else None,
         is_correct=check.passed if check else None,
@@ -128,9 +132,18 @@ def cells(record: Record, base: Record | None) -> Cells:
         energy_common_ratio=_ratio(common, known.common.total_uj if known else None),
         energy_sheet_uj=sheet,
         energy_sheet_ratio=_ratio(sheet, known.sheet.total_uj if known else None),
+        effectual_gmacs_per_joule=_ratio(record.macs.effectual / 1000, common),
         utilisation=record.utilisation,
+        occupied=record.occupied,
         macs=record.macs,
         dram_bytes=record.bytes,
+        slots={
+            name.removeprefix(_SLOTS): count
+            for name, count in record.counters.items()
+            if name.startswith(_SLOTS)
+        },
+        elapsed_cycles=record.elapsed_cycles,
+        units={unit: _time(record, unit) for unit in record.busy},
     )
 
 
@@ -157,6 +170,16 @@ def _report(outcome: Outcome) -> Report | None:
 def _ratio(over: float | None, under: float | None) -> float | None:
     """A ratio of positive numbers; None where one is missing or 0."""
     return over / under if over and under else None
+
+
+def _inferences_per_joule(report: Report) -> float | None:
+    return _ratio(1e6 * report.batch, report.totals.energy.common.total_uj)
+
+
+def _time(record: Record, unit: str) -> dict[str, int]:
+    """How a unit spent the elapsed cycles."""
+    stalls = {f"stall {cause}": count for cause, count in record.stall.get(unit, {}).items()}
+    return {"busy": record.busy[unit], **stalls, "idle": record.idle[unit]}
 
 
 def _by_key(layers: Iterable[Layer]) -> dict[LayerKey, Layer]:

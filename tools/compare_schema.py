@@ -1,4 +1,4 @@
-"""The schema of compare.json, version 1.
+"""The schema of compare.json, version 2.
 
 A row's numbers are null where there are none: a run that failed, a layer that this target computes
 as part of another, a ratio without a baseline. Counts are integers, energies uJ, ratios plain
@@ -12,7 +12,7 @@ import msgspec
 
 from .report_schema import Error, Macs, Scalar, Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Closed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +46,10 @@ class Failure(_Closed, frozen=True, kw_only=True):
 class Cells(_Closed, frozen=True, kw_only=True):
     """The numbers of a layer or a network; `common` and `sheet` are the sets of energies.
 
-    `utilisation` is effectual MACs over cycles x multipliers, `dram_bytes` by stream.
+    `utilisation` is effectual MACs over cycles x multipliers, `occupied` executed ones; the
+    efficiency is by the common set with DRAM. `dram_bytes` is by stream, `slots` by the target's
+    own classes of multiplier slots, if it counts some. `units` says for every unit how it spent
+    `elapsed_cycles`: busy, stalled by cause, idle.
     """
 
     cycles: int
@@ -55,9 +58,14 @@ class Cells(_Closed, frozen=True, kw_only=True):
     energy_common_ratio: float | None
     energy_sheet_uj: float
     energy_sheet_ratio: float | None
+    effectual_gmacs_per_joule: float | None
     utilisation: float | None
+    occupied: float | None
     macs: Macs
     dram_bytes: Table
+    slots: Table
+    elapsed_cycles: int
+    units: dict[str, Table]
 
 
 class LayerRow(_Closed, frozen=True, kw_only=True):
@@ -84,7 +92,7 @@ class NetworkRow(_Closed, frozen=True, kw_only=True):
 
     What runs on the host costs the accelerator nothing: `host_layer_count` and `host_macs` say how
     much that is. `is_correct` is false if the outputs differ from the reference, null if they
-    were not compared.
+    were not compared. `inferences_per_joule` is by the common set with DRAM.
     """
 
     model: str
@@ -92,6 +100,7 @@ class NetworkRow(_Closed, frozen=True, kw_only=True):
     cells: Cells | None
     time_us: float | None
     time_speedup: float | None
+    inferences_per_joule: float | None
     host_layer_count: int | None
     host_macs: int | None
     is_correct: bool | None
@@ -117,7 +126,7 @@ class MeanRow(_Closed, frozen=True, kw_only=True):
 class Comparison(_Closed, frozen=True, kw_only=True):
     """compare.json; `options` are those of spcc that all runs have in common."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     versions: dict[str, str]
     baseline: str
     options: tuple[str, ...]

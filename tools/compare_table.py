@@ -18,11 +18,27 @@ from .report_table import PLAIN_COLUMNS
 _NONE = "-"
 _TEXT_COLUMNS = 3
 """The first columns are text, the others numbers."""
-_NUMBERS = ("cycles", "speed-up", "uJ", "uJ ratio", "util %", "eff/gat/skip %", "DRAM KiB")
+_NUMBERS = (
+    "cycles",
+    "speed-up",
+    "uJ",
+    "uJ ratio",
+    "eff GMAC/J",
+    "util %",
+    "eff/gat/skip %",
+    "DRAM KiB",
+)
 _LAYER_HEADERS = ("layer", "target", "where", *_NUMBERS, "SQNR dB")
 _NETWORK_HEADERS = ("model", "target", "check", *_NUMBERS, "SQNR dB", "on host")
 
-_LESS_IMPORTANT = ("SQNR dB", "eff/gat/skip %", "DRAM KiB", "util %", "on host")
+_LESS_IMPORTANT = (
+    "SQNR dB",
+    "eff/gat/skip %",
+    "DRAM KiB",
+    "eff GMAC/J",
+    "util %",
+    "on host",
+)
 """What narrow terminals do without, the first first."""
 _EDGE_COLUMNS, _GAP_COLUMNS = 2, 2
 """Blanks at both sides of the table on a terminal, and between two columns."""
@@ -88,7 +104,7 @@ def _print_table(console: Console, headers: Sequence[str], rows: Sequence[Row]) 
     console.print(table)
     if len(kept) < len(headers):
         left_out = ", ".join(header for i, header in enumerate(headers) if i not in kept)
-        console.print(Text(f"no room for {left_out}: see the files"))
+        console.print(Text(f"no room for {left_out}: see the files"), soft_wrap=True)
 
 
 def _fitting(
@@ -150,6 +166,7 @@ def _numbers(cells: Cells | None) -> Row:
         _number(cells.speedup, 2),
         _number(cells.energy_common_uj, 2),
         _number(cells.energy_common_ratio, 3),
+        _number(cells.effectual_gmacs_per_joule, 1) if cells.macs.nominal else _NONE,
         _number(used, 1) if cells.macs.nominal else _NONE,
         _classes(cells),
         _number(sum(cells.dram_bytes.values()) / 1024, 1),

@@ -164,6 +164,27 @@ def test_no_ratios_without_a_baseline(report: Report) -> None:
     assert all(each.cells and each.cells.speedup is None for each in layer_rows([run, lost], lost))
 
 
+def test_efficiency(report: Report, comparison: Comparison) -> None:
+    b = comparison.networks[1]
+    assert b.cells is not None
+    joules = 3e-6 * report.totals.energy.common.total_uj
+    assert isclose(b.inferences_per_joule or 0, report.batch / joules)
+    assert isclose(
+        b.cells.effectual_gmacs_per_joule or 0, report.totals.macs.effectual / joules / 1e9
+    )
+
+
+def test_slot_classes_are_the_targets_own(report: Report) -> None:
+    counters = {"slot_own": 7, "slot_zero": 2, "empty_slot_cycles": 5, "mac_eff": 7}
+    totals = msgspec.structs.replace(report.totals, counters=counters)
+    own = outcome("m", "a", msgspec.structs.replace(report, totals=totals))
+    row = network_row(own, own)
+    assert row.cells is not None
+    assert row.cells.slots == {"own": 7, "zero": 2}
+    for states in row.cells.units.values():
+        assert sum(states.values()) == row.cells.elapsed_cycles
+
+
 def test_geometric_means() -> None:
     assert isclose(geometric_mean([2, None, 8]) or 0, 4)
     assert geometric_mean([None]) is None
@@ -184,6 +205,14 @@ def test_csv(comparison: Comparison) -> None:
     assert [row["row"] for row in summary] == ["network"] * 6 + ["geometric mean"] * 3
     assert [row["network_count"] for row in summary[-3:]] == ["2", "2", "0"]
     assert summary[0]["config_NR"] == "4"
+    used = comparison.networks[1].cells
+    assert used is not None
+    for row in (first, summary[1]):
+        spent = [int(row[f"{state}_array_cycles"]) for state in ("busy", "stall", "idle")]
+        assert sum(spent) == int(row["elapsed_cycles"]) > 0
+        share = float(row["occupied_percent"]) - float(row["utilisation_percent"])
+        waste = int(row["macs_ineffectual_count"]) + int(row["macs_gated_count"])
+        assert isclose(share / float(row["utilisation_percent"]), waste / used.macs.effectual)
 
 
 class Terminal(io.StringIO):
@@ -205,9 +234,9 @@ def test_plain_tables(comparison: Comparison) -> None:
     assert "relu  a      in conv" in text
     assert "m     " in text
     lines = [line.split() for line in text.splitlines()]
-    assert ["m", "c", "FAILED", *"-" * 9] in lines
+    assert ["m", "c", "FAILED", *"-" * 10] in lines
     assert [line[:3] for line in lines if line[:2] == ["n", "c"]] == [["n", "c", "DIFFERS"]]
-    assert ["geometric", "mean", "b", "2", "of", "2", "-", "0.17", "-", "6.000", *"-----"] in lines
+    assert ["geometric", "mean", "b", "2", "of", "2", "-", "0.17", "-", "6.000", *"------"] in lines
     assert "conv" not in printed(comparison, io.StringIO(), layers=False)
 
 
@@ -227,7 +256,7 @@ def test_terminals_of_any_width_show_whole_numbers(
             words = (row.target, f"{row.cells.cycles:,}", f"{row.cells.energy_common_uj:,.2f}")
             assert any(all(f" {word} " in line for word in words) for line in text.splitlines())
     assert ("SQNR dB: see the files" in text) == (width < 160)
-    assert ("DRAM KiB, SQNR dB: see the files" in text) == (width < 100)
+    assert ("DRAM KiB, SQNR dB: see the files" in text) == (width <= 100)
     assert text.count("features.0") <= len({row.layer for row in rows}) * 2  # names stand once
 
 
