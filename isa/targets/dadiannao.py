@@ -13,6 +13,7 @@ from ..base import BASE_INSTRUCTIONS, BaseSpec, Pgeo, transfer_dims
 from ..encoding import Field, Instruction, InstructionSet
 from ..errors import EncodingError, UsageError
 from ..footprint import Footprint, Region
+from .dadiannao_places import input_words
 
 PLAIN, PACKED = 0, 1
 """Modes of the DMA instructions: values as they are, or as `isa.formats.ddn_words` codes them."""
@@ -363,28 +364,6 @@ class Post(Instruction):
             reads.append(Region("bbuf", 4 * self.bias, 4 * self.slots))
         out = register(registers, Out, self.mnemonic)
         return Footprint(tuple(reads), (output_words(cfg, out.values(), self.values()),))
-
-
-def input_words(
-    inp: Mapping[str, int], ker: Mapping[str, int], conv: Mapping[str, int]
-) -> tuple[int, int]:
-    """First AM word after the input's base, and one past the last, that a `ddn.conv` may read.
-
-    They are whole rows, from the first one under its first window to the last one under its last;
-    the first may be negative if a row is not stored.
-    """
-    if not conv["nb"] or not conv["nwin"] or not conv["rows"]:
-        return 0, 0
-    row_words, per_image = inp["w"] * inp["cb"], ker["oh"] * ker["ow"]
-    taps = (conv["row0"] // conv["nb"], (conv["row0"] + conv["rows"] - 1) // conv["nb"])
-    windows = (conv["win0"], conv["win0"] + conv["nwin"] - 1)
-    rows: list[int] = []
-    for tap, window, past in zip(taps, windows, (0, 1), strict=True):
-        image, within = divmod(window, per_image)
-        y = within // ker["ow"] * ker["sy"] - inp["pt"] + tap // ker["kw"] * ker["dy"] + past
-        rows.append(image * inp["h"] + min(max(y, 0), inp["h"]) - inp["y0"])
-    low, high = rows
-    return (low * row_words, high * row_words) if low < high else (0, 0)
 
 
 def output_words(cfg: Cfg, out: Mapping[str, int], post: Mapping[str, int]) -> Region:

@@ -20,9 +20,9 @@ from ...isa.targets.dadiannao import (
     Out,
     Post,
     Sta,
-    input_words,
     output_words,
 )
+from ...isa.targets.dadiannao_places import input_words
 from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories, refuse_zero
 from ..energy import EnergyEntry, Rates
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State

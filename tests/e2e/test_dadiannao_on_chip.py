@@ -1,5 +1,6 @@
 """What stays in AM between layers: loads and stores that fall away, values that do not change."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from spcc.models.builder import GraphBuilder
 from spcc.models.small import mlp, residual_block
 from spcc.tests.golden import ddn_golden
 from spcc.tests.golden.ddn_golden_plan import Machine
+from spcc.tools import spcc
 from spcc.tools.compile_flow import Request, compile_request
 from spcc.tools.run_flow import check_run, run_program
 from spcc.tools.sources import Model
@@ -121,3 +123,17 @@ def test_two_layers_are_the_golden_ones() -> None:
     assert moved == [
         (golden.counters["dram_in"], golden.counters["dram_out"]) for golden in (one, two)
     ]
+
+
+def test_a_dump_remembers_what_stays(tmp_path: Path) -> None:
+    """A compilation that goes on from any stage behind the pass makes the same program."""
+    onnx.save(mlp((16, 32, 10)), tmp_path / "m.onnx")
+    options = ["--target", "dadiannao", "-c", "-o"]
+    whole, resumed = tmp_path / "a.spx", tmp_path / "b.spx"
+    dump = ["--dump-ir", str(tmp_path / "ir")]
+    assert spcc.main([str(tmp_path / "m.onnx"), *options, str(whole), *dump]) == 0
+    stages = [p for p in sorted((tmp_path / "ir").glob("*.mlir")) if "on_chip" in p.read_text()]
+    assert [p.stem[3:] for p in stages] == ["dadiannao-keep-on-chip", "allocate"]
+    for stage in stages:
+        assert spcc.main([*options, str(resumed), "--resume-from", str(stage)]) == 0
+        assert resumed.read_bytes() == whole.read_bytes()
