@@ -40,18 +40,27 @@ def pack(values: Values, out: Halfwords) -> int:
     return at
 
 
+@jit(_I64(types.uint64))
+def popcount(word: np.uint64) -> int:
+    """Ones of a word."""
+    word -= (word >> _ONE) & np.uint64(0x5555555555555555)
+    pairs = np.uint64(0x3333333333333333)
+    word = (word & pairs) + ((word >> np.uint64(2)) & pairs)
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
 @jit(_I64(_DATA, _I64, _I64))
 def problem(data: Halfwords, at: int, bits: int) -> int:
     """Why the vector at a halfword is malformed, 0 if it is not."""
     words = (bits + 15) // 16
     if at + words > data.shape[0]:
         return TRUNCATED
+    if bits % 16 and data[at + words - 1] >> (bits % 16):
+        return STRAY_BIT
     count = 0
-    for b in range(16 * words):
-        if (data[at + b // 16] >> (b % 16)) & 1:
-            if b >= bits:
-                return STRAY_BIT
-            count += 1
+    for w in range(at, at + words):
+        count += popcount(np.uint64(data[w]))
     if at + words + count > data.shape[0]:
         return TRUNCATED
     for i in range(at + words, at + words + count):
@@ -79,9 +88,7 @@ def measure(data: Halfwords, at: int, vectors: int, bits: int, union: Masks) -> 
         for w in range(words):
             half = np.uint64(data[at + w])
             union[v, w // 4] |= half << np.uint64(16 * (w % 4))
-            while half:
-                half &= half - _ONE
-                count += 1
+            count += popcount(half)
         at += words + count
     return at
 
@@ -92,30 +99,41 @@ def unpack(data: Halfwords, values: Values, masks: Masks) -> int:
 
     Args:
         data: Everything.
-        values: [vectors, bits], gets the values.
+        values: [vectors, bits] zeros, gets the values.
         masks: [vectors, ceil(bits / 64)], gets the bitmaps, least significant bit first.
     """
     vectors, bits = values.shape
     words = (bits + 15) // 16
-    size = data.shape[0]
     at = 0
     for v in range(vectors):
+        if problem(data, at, bits) != 0:
+            return -1 - v
         head = at
         at += words
-        if at > size:
-            return -1 - v
         for w in range(words):
-            masks[v, w // 4] |= np.uint64(data[head + w]) << np.uint64(16 * (w % 4))
-        if bits % 16 and data[head + words - 1] >> (bits % 16):
-            return -1 - v
-        for b in range(bits):
-            value = np.int16(0)
-            if (data[head + b // 16] >> (b % 16)) & 1:
-                if at >= size:
-                    return -1 - v
-                value = np.int16(data[at])
+            half = np.uint64(data[head + w])
+            masks[v, w // 4] |= half << np.uint64(16 * (w % 4))
+            while half:
+                rest = half & (half - _ONE)
+                values[v, 16 * w + popcount((half ^ rest) - _ONE)] = np.int16(data[at])
                 at += 1
-                if value == 0:
-                    return -1 - v
-            values[v, b] = value
+                half = rest
     return at
+
+
+@jit(_I64(array(types.uint16, 2, is_read_only=True), array(types.int16, 3), array(_I64, 1)))
+def unpack_streams(data: Halfwords, values: Values, ends: npt.NDArray[np.int64]) -> int:
+    """Decode the stream that begins each row; returns how many are decoded before a malformed one.
+
+    Args:
+        data: [streams, halfwords].
+        values: [streams, vectors, bits] zeros, gets the values.
+        ends: [streams], gets one past each stream's last halfword.
+    """
+    streams, vectors, bits = values.shape
+    for s in range(streams):
+        masks = np.zeros((vectors, (bits + 63) // 64), np.uint64)
+        ends[s] = unpack(data[s], values[s], masks)
+        if ends[s] < 0:
+            return s
+    return streams

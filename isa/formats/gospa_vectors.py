@@ -74,13 +74,34 @@ def decode(data: Halfwords, vectors: int, bits: int) -> Vectors:
     """
     from . import gospa_kernels
 
-    values = np.empty((vectors, bits), np.int16)
+    values = np.zeros((vectors, bits), np.int16)
     masks = np.zeros((vectors, mask_words(bits)), np.uint64)
     data = np.ascontiguousarray(data)
     size = gospa_kernels.unpack(data, values, masks)
     if size < 0:
         raise _malformed(data, 0, -1 - size, bits)
     return Vectors(values, masks, size)
+
+
+def decode_streams(data: Halfwords, vectors: int, bits: int) -> tuple[Values, int]:
+    """Decode the stream of so many vectors that begins each row of `data` [streams, halfwords].
+
+    Returns:
+        The values [streams, vectors, bits], and the halfwords of the longest stream.
+
+    Raises:
+        EncodingError: A stream is malformed, or its row ends before it does.
+    """
+    from . import gospa_kernels
+
+    streams = len(data)
+    values = np.zeros((streams, vectors, bits), np.int16)
+    ends = np.zeros(streams, np.int64)
+    data = np.ascontiguousarray(data)
+    good = gospa_kernels.unpack_streams(data, values, ends)
+    if good < streams:
+        raise _malformed(data[good], 0, -1 - int(ends[good]), bits, f"stream {good}, ")
+    return values, int(ends.max())
 
 
 def measure(data: Halfwords, streams: int, vectors: int, bits: int, group: int) -> Streams:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -210,15 +211,19 @@ class Chunk:
                 for row, boxes, weights in zip(self.rows, self.boxes, self.weights, strict=True)
             ]
         found: list[Int64s] = []
-        bounds = np.cumsum([geometry.area for geometry in self.geometries])[:-1]
+        ends = accumulate((geometry.area for geometry in self.geometries), initial=0)
+        bounds = list(pairwise(ends))
         for at in range(0, len(self.rows), tiles):
             columns = self._patches(self.boxes[at : at + tiles])
             mine = self.weights[at : at + tiles]
             if all(weights is mine[0] for weights in mine):
-                found += np.split(exact_sums(mine[0], columns), bounds, axis=1)
+                sums = exact_sums(mine[0], columns)
+                found += [sums[:, low:high] for low, high in bounds]
             else:
-                parts = np.split(columns, bounds, axis=1)
-                found += [exact_sums(w, part) for w, part in zip(mine, parts, strict=True)]
+                found += [
+                    exact_sums(weights, columns[:, low:high])
+                    for weights, (low, high) in zip(mine, bounds, strict=True)
+                ]
         return found
 
     def _patches(self, boxes: list[Boxes]) -> npt.NDArray[np.float64]:
@@ -245,19 +250,14 @@ def _stands(view: Halfwords, held: _Decoded, shape: tuple[int, ...]) -> bool:
 
 def _decode_streams(view: Halfwords, shape: tuple[int, int, int], row: int) -> _Decoded:
     """The weights [filters, nch, taps] of a row's PEs."""
-    values = np.empty(shape, np.int16)
-    longest = 0
-    for pe, stream in enumerate(view):
-        try:
-            decoded = gospa_vectors.decode(stream, shape[1], shape[2])
-        except EncodingError as error:
-            raise TrapError(
-                error.message,
-                f"weight memory of row {row}, PE {pe}, {error.where}",
-                "a gs.ldw of as many channels must come first",
-            ) from error
-        values[pe] = decoded.values
-        longest = max(longest, decoded.size)
+    try:
+        values, longest = gospa_vectors.decode_streams(view, shape[1], shape[2])
+    except EncodingError as error:
+        raise TrapError(
+            error.message,
+            f"weight memory of row {row}, {error.where}",
+            "a gs.ldw of as many channels must come first",
+        ) from error
     return _Decoded(view[:, :longest].copy(), Weights(values))
 
 
@@ -334,6 +334,8 @@ def _drain(state: State, inst: Drn) -> tuple[_Drained, int]:
         parts.append(sums[: row.filters, :area].reshape(-1))
         outputs += area
     exact = np.concatenate(parts)
+    if -limit <= exact.min() and exact.max() < limit:
+        return _Drained(exact.astype(np.int32), 0), outputs
     kept = np.clip(exact, -limit, limit - 1)
     return _Drained(kept.astype(np.int32), int(np.count_nonzero(kept != exact))), outputs
 
