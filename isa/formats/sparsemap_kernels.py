@@ -136,16 +136,20 @@ def compress(values: Int16s, chunk: int, slots: Bytes) -> int:
         for first in range(0, channels, chunk):
             at = first // chunk * (length + 2 * chunk)
             value = at + length
-            for channel in range(first, min(first + chunk, channels)):
-                number = values[position, channel]
-                if number != 0:
-                    bit = channel - first
-                    slots[position, at + bit // 8] |= np.uint8(1 << (bit % 8))
+            for byte in range((min(chunk, channels - first) + 7) // 8):
+                start = first + 8 * byte
+                mask = np.int64(0)
+                for bit in range(min(8, first + chunk - start, channels - start)):
+                    number = values[position, start + bit]
+                    # Without a branch: a zero is overwritten by the next value, or stays one.
                     slots[position, value] = np.uint8(number & 0xFF)
                     slots[position, value + 1] = np.uint8((number >> 8) & 0xFF)
-                    value += 2
+                    is_set = np.int64(number != 0)
+                    mask |= is_set << bit
+                    value += 2 * is_set
+                slots[position, at + byte] = np.uint8(mask)
             total += (value - at - length) // 2
-    return total
+    return int(total)
 
 
 @jit(types.void(_DATA, _NUMBERS, _NUMBERS, _NUMBERS, array(types.uint8, 1)))
@@ -161,7 +165,6 @@ def copy_runs(data: Bytes, starts: Int64s, sizes: Int64s, order: Int64s, out: By
     """
     at = 0
     for index in order:
-        start = starts[index]
-        for byte in range(sizes[index]):
-            out[at + byte] = data[start + byte]
-        at += sizes[index]
+        start, size = starts[index], sizes[index]
+        out[at : at + size] = data[start : start + size]
+        at += size

@@ -19,6 +19,7 @@ from .sparten_state import (
     block_of,
     read_band,
     read_filters,
+    read_slot,
     read_table,
     read_tag,
     require,
@@ -210,7 +211,7 @@ def psum_slot(layer: Layer, z: int, block: Block, bank: int, filters: int) -> Re
 
 
 def _read_sums(state: State, slot: Region, filters: int) -> Int64s:
-    raw = state.memories["psum"].read(slot.base + TAG_BYTES, slot.run - TAG_BYTES)
+    raw = read_slot(state, slot, slot.run - TAG_BYTES)
     return raw.view("<i8").reshape(-1, filters)
 
 

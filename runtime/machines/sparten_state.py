@@ -140,8 +140,14 @@ def require(condition: bool, message: str, hint: str = "") -> None:
 
 
 def read_tag(state: State, slot: Region) -> list[int]:
-    """The numbers at the beginning of a slot."""
-    return state.memories[str(slot.memory)].read(slot.base, TAG_BYTES).view("<i4").tolist()
+    """The numbers at the beginning of a slot, looked at before the slot is read."""
+    memory = state.memories[str(slot.memory)]
+    return memory.tensor(slot.base, (TAG_BYTES // 4,), (4,), "<i4").tolist()
+
+
+def read_slot(state: State, slot: Region, nbytes: int) -> Bytes:
+    """So many bytes behind a slot's tag."""
+    return state.memories[str(slot.memory)].read(slot.base, TAG_BYTES + nbytes)[TAG_BYTES:]
 
 
 def tag(*numbers: int) -> Bytes:
@@ -187,7 +193,7 @@ def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> 
     )
     row0, rows = held[2:4]
     pixels, nc, chunk = rows * w, cfg["nc"], shape.chunk
-    data = state.memories["ibuf"].read(slot.base + TAG_BYTES, pixels * layer.pixel_bytes)
+    data = read_slot(state, slot, pixels * layer.pixel_bytes)
     length = shape.mask_bytes
     pixel = np.arange(pixels, dtype=np.int64)[:, None]
     part = np.arange(nc, dtype=np.int64)
@@ -214,7 +220,7 @@ def read_table(state: State, layer: Layer, z: int, half: int) -> Table:
         f"half {half} holds no table of set {z} for this sp.cfg",
         "sp.asg must load it",
     )
-    raw = state.memories["asg"].read(slot.base + TAG_BYTES, filters * (2 + rows))
+    raw = read_slot(state, slot, filters * (2 + rows))
     outputs = raw[: 2 * filters].view("<u2").astype(np.int64)
     return Table(outputs, raw[2 * filters :].reshape(rows, filters), lo, hi)
 
@@ -233,7 +239,7 @@ def read_filters(state: State, layer: Layer, z: int, half: int) -> Filters:
         f"{filters} filters of set {z}",
         "sp.asg and sp.ldf must load the same segment",
     )
-    data = state.memories["fbuf"].read(slot.base + TAG_BYTES, size)
+    data = read_slot(state, slot, size)
     order, length = table.by_cu(), shape.mask_bytes
     starts = np.empty(order.size + 1, np.int64)
     code = scan(data, length, starts)
