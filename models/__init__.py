@@ -19,21 +19,23 @@ LIGHT = "light:"
 def names() -> tuple[str, ...]:
     """Return the names that `resolve` knows."""
     from . import light
+    from .zoo.names import names as zoo_names
 
-    return ("digits", *(f"{LIGHT}{name}" for name in light.names()))
+    return ("digits", *(f"{LIGHT}{name}" for name in light.names()), *zoo_names())
 
 
 def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto | None":
     """Find the network that a name on the command line stands for.
 
     Args:
-        name: "digits", "light:NAME", or a path.
-        seed: Seed of the weights of a light network.
-        batch: Batch size of a light network.
+        name: "digits", "light:NAME", a name of the zoo with or without "zoo:" in front (see
+            `zoo.names.parse`), or a path.
+        seed: Seed of the weights of a network that is built.
+        batch: Batch size of a network that is built.
 
     Returns:
         The file of a network that ships, a network just built, or None where `name` is a path and
-        no name of ours: it holds a separator or a suffix, or such a file exists.
+        no name of ours: it holds a separator or another suffix, or such a file exists.
 
     Raises:
         FrontendError: No network and no file has that name.
@@ -48,6 +50,10 @@ def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto
         return light.build(name.removeprefix(LIGHT), seed, batch)
     import os.path
 
+    from . import zoo
+
+    if zoo.knows(name) and (name.startswith(zoo.PREFIX) or not os.path.exists(name)):
+        return zoo.build(name, seed, batch)
     if os.path.dirname(name) or os.path.splitext(name)[1] or os.path.exists(name):
         return None
     from ..isa.errors import FrontendError

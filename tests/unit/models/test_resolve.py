@@ -9,6 +9,7 @@ import pytest
 from spcc import models
 from spcc.isa.errors import FrontendError
 from spcc.models import digits, light
+from spcc.models.zoo import names as zoo
 
 
 def test_import_brings_in_nothing_heavy() -> None:
@@ -37,7 +38,27 @@ def test_light_names_build_a_network() -> None:
 
 def test_names_are_all_that_resolve() -> None:
     assert models.names()[0] == "digits"
-    assert set(models.names()[1:]) == {f"light:{name}" for name in light.names()}
+    assert set(models.names()[1:]) == {*(f"light:{name}" for name in light.names()), *zoo.names()}
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5.deepcomp", "zoo:lenet5.deepcomp:flat"])
+def test_zoo_names_build_a_network(name: str) -> None:
+    model = models.resolve(name, seed=3, batch=2)
+    assert isinstance(model, onnx.ModelProto)
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+
+
+def test_a_file_comes_before_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lenet5.deepcomp").touch()
+    assert models.resolve("lenet5.deepcomp") is None
+    assert isinstance(models.resolve("zoo:lenet5.deepcomp"), onnx.ModelProto)
+
+
+@pytest.mark.parametrize("name", ["lenet5.dense", "zoo:lenet5.dense"])
+def test_wrong_sets_list_the_networks_own(name: str) -> None:
+    with pytest.raises(FrontendError, match=r"'lenet5'.*'dense'[\s\S]*are lenet5.deepcomp$"):
+        models.resolve(name)
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "folder/net", "./digits", "net.mlir"])
@@ -51,7 +72,7 @@ def test_existing_file_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert models.resolve("plain") is None
 
 
-@pytest.mark.parametrize("name", ["vgg19", "digit", ""])
+@pytest.mark.parametrize("name", ["vgg13", "digit", ""])
 def test_unknown_name_lists_the_names(name: str) -> None:
     with pytest.raises(FrontendError) as caught:
         models.resolve(name)

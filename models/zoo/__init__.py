@@ -1,0 +1,50 @@
+"""The zoo: the networks that the papers evaluate, with seeded weights of the published sparsity.
+
+Shapes are in networks.toml, densities and where they come from in densities.toml. No weights of
+trained networks are known to this package: it draws random ones, prunes them to the published
+densities and shifts biases until the activations have theirs.
+"""
+
+from typing import TYPE_CHECKING
+
+from .names import PREFIX, knows
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["PREFIX", "build", "knows"]
+
+
+def build(name: str, seed: int = 0, batch: int | str = 1) -> "onnx.ModelProto":
+    """Build a network of the zoo; the same seed gives the same bytes on any number of processors.
+
+    Args:
+        name: NETWORK[.SET][:SPREAD] or an alias, see `names.parse`.
+        seed: Of weights, of the images behind the biases and of channel densities.
+        batch: First dimension of the input, a number or a symbol; nothing else depends on it.
+
+    Returns:
+        An opset 17 model with input "input" [batch, C, H, W] float32.
+
+    Raises:
+        FrontendError: The zoo has no such name.
+    """
+    from . import graphs, lstm
+    from .calibrate import calibrated
+    from .names import parse
+
+    choice = parse(name)
+    network = choice.densities.network
+    constants = {**calibrated(choice, seed)}
+    tables = {
+        key: table
+        for node in network.nodes
+        if node.op == "lstm"
+        for key, table in lstm.tables(node).items()
+    }
+    properties = {
+        "spcc.zoo": choice.label,
+        "spcc.zoo.status": choice.densities.status,
+        "spcc.zoo.seed": str(seed),
+    }
+    return graphs.model(choice.label, network, {**constants, **tables}, batch, properties)
