@@ -9,7 +9,7 @@ from functools import cached_property
 from xdsl.ir import SSAValue
 
 from ...isa.base import Ppu
-from ...isa.targets.gospa import CHUNK_BYTES, ROOM_STEP, Cfg, Drn, GospaSpec, Lda, Ldw, Run
+from ...isa.targets.gospa import CHUNK_BYTES, Cfg, Drn, GospaSpec, Lda, Ldw, Run
 from ...isa.targets.gospa import Map as MapStrides
 from ...isa.targets.gospa import Tile as SetTile
 from ..backend.layer_moves import Half, LayerMoves
@@ -148,7 +148,7 @@ class SumsLowering:
         for base, (_, held) in self.kept.weights.items():
             if held == key:
                 return base
-        size = ROOM_STEP * chunk.room
+        size = chunk.room
         if self._bases is not None:
             base = self._bases[key]
         else:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...isa.errors import UnsupportedError
 from ...isa.formats.gospa_vectors import bitmap_halfwords
-from ...isa.targets.gospa import FEATURES, ROOM_STEP, GospaSpec, Tile
+from ...isa.targets.gospa import FEATURES, GospaSpec, Tile
 from ..backend.window import Window, groups_of, window_of
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
 
@@ -221,7 +221,7 @@ def tiles_of(layer: Layer, mapping: Mapping) -> list[OutputTile]:
 
 
 class Chunk(NamedTuple):
-    """Channels c0..c1-1 of a group; the longest of their streams takes `room` steps."""
+    """Channels c0..c1-1 of a group; the longest of their streams takes `room` halfwords."""
 
     c0: int
     c1: int
@@ -324,7 +324,7 @@ def _chunks(spec: GospaSpec, mapping: Mapping, sizes: Counts) -> tuple[Chunk, ..
         fits = (ends - before <= spec.w_half).all(axis=0)
         high = min(int(np.count_nonzero(fits)), low + most)
         room = int((ends[:, high - 1 : high] - before).max())
-        chunks.append(Chunk(low, high, -(-room // ROOM_STEP)))
+        chunks.append(Chunk(low, high, room))
         low = high
     return tuple(chunks)
 
@@ -370,7 +370,7 @@ def resident_bases(spec: GospaSpec, blocks: Sequence[Block]) -> list[list[int]] 
         bases.append([])
         for chunk in block.chunks:
             bases[-1].append(at)
-            at += ROOM_STEP * chunk.room
+            at += chunk.room
     return bases if at <= 2 * spec.w_half else None
 
 

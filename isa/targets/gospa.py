@@ -21,8 +21,6 @@ FEATURES = 64
 """Features of a fully connected layer that are folded into a channel (section 6, step 1)."""
 MOST_TAPS = 128
 """Kernel positions (R*S) that a static sparsity filter has bits for."""
-ROOM_STEP = 2
-"""Halfwords in a step of `gs.ldw`'s room."""
 
 
 class GospaSpec(BaseSpec, frozen=True, kw_only=True):
@@ -70,7 +68,7 @@ class GospaSpec(BaseSpec, frozen=True, kw_only=True):
         self.require("act_rd", 1, 1 << 16)
         self.require("pipe", 0, 1 << 16)
         self.require("act_half", 2, 1 << 20)
-        self.require("w_half", 2, (Run.base.maximum + 1) // 2, ROOM_STEP)
+        self.require("w_half", 2, Ldw.room.maximum)
         self.require("acc_bits", 16, 8 * ACCUMULATOR_BYTES)
         self.require("tile_ov", 0, 1 << 20)
         self.require("sort_filters", 0, 1)
@@ -176,12 +174,12 @@ class Ldw(Instruction):
     nf = Field(29, 22, "filters")
     a_s = Field(21, 19, "rows that work on the same filters, the sheet's `as`")
     rs = Field(18, 11, "kernel positions (R*S)")
-    room = Field(10, 0, "what the longest stream may take", unit="2 halfwords")
+    room = Field(10, 0, "what the longest stream may take", unit="halfwords")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the streams, whose bitmaps tell their length; write their room in any PE."""
         del registers
-        room = Region("wmem", self.base, ROOM_STEP * self.room)
+        room = Region("wmem", self.base, self.room)
         return Footprint((Region("dram", 2 * self.daddr, 1),), (room,))
 
 

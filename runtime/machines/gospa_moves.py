@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ...isa.errors import EncodingError, TrapError
 from ...isa.formats import gospa_vectors
 from ...isa.formats.gospa_vectors import Halfwords, Masks, bitmap_halfwords
-from ...isa.targets.gospa import CHUNK, MOST_TAPS, ROOM_STEP, GospaSpec, Lda, Ldw, Map
+from ...isa.targets.gospa import CHUNK, MOST_TAPS, GospaSpec, Lda, Ldw, Map
 from ..base import dma_cycles
 from ..machine import Cost, State
 from .gospa_memories import Places, check_rows, require
@@ -65,16 +65,16 @@ class _Group(NamedTuple):
 
 def ldw_cost(state: State, inst: Ldw) -> Cost:
     """Find the streams' ends, for the bytes; `ldw` finds them in scratch."""
-    spec, room = state.spec, ROOM_STEP * inst.room
+    spec, room = state.spec, inst.room
     check_rows(spec, inst.nf, inst.a_s)
     require(
         1 <= inst.rs <= MOST_TAPS and inst.nch > 0 and room > 0,
-        f"nch={inst.nch} rs={inst.rs} room={inst.room} asks for no weights, or for more than "
+        f"nch={inst.nch} rs={inst.rs} room={room} asks for no weights, or for more than "
         f"{MOST_TAPS} kernel positions",
     )
     require(
         inst.base + room <= 2 * spec.w_half,
-        f"base={inst.base} and room={inst.room} end beyond a PE's {2 * spec.w_half} halfwords",
+        f"base={inst.base} and room={room} end beyond a PE's {2 * spec.w_half} halfwords",
     )
     data = _behind(state, 2 * inst.daddr)
     where = f"dram[{2 * inst.daddr}]"
@@ -86,7 +86,7 @@ def ldw_cost(state: State, inst: Ldw) -> Cost:
     longest = int((found.ends - starts).max())
     require(
         longest <= room,
-        f"a stream takes {longest} halfwords, more than room={inst.room} steps of {ROOM_STEP}",
+        f"a stream takes {longest} halfwords, more than room={room}",
     )
     nbytes = 2 * int(found.ends[-1])
     state.dram.read(2 * inst.daddr, nbytes)
