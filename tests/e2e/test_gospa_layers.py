@@ -1,0 +1,115 @@
+"""Any single layer on GoSPA, from ONNX to the report, is what the golden model says."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from spcc.isa.targets.gospa import ISA, Cfg, Drn, Lda, Ldw, Run, Tile
+from spcc.tests.e2e.gospa_layers import compile_and_run, layers, model_layer, shift_of
+from spcc.tests.golden.gospa_golden import Result
+from spcc.tests.golden.gospa_golden_plan import GospaSpec
+from spcc.tests.golden.two_sided_cases import GospaCase
+
+quick = settings(deadline=None, max_examples=50)
+deep = settings(deadline=None, max_examples=1500, phases=[Phase.explicit, Phase.generate])
+
+
+def check_layer(case: GospaCase) -> None:
+    """Compare output, cycles, counters and runs with the golden model."""
+    wanted = case.run()
+    shift = shift_of(wanted)
+    program, record, output = compile_and_run(model_layer(case.layer, shift), vars(case.spec))
+    assert record["placement"] == "native"
+    finished = np.clip(np.rint(np.ldexp(wanted.outputs, -shift)), -32768, 32767)
+    np.testing.assert_array_equal(np.ldexp(output, -shift), finished.reshape(output.shape))
+    units = {"pe": wanted.cycles + wanted.config_cycles, "drn": sum(wanted.drain_cycles)}
+    assert {unit: record["unit_cycles"][unit] for unit in units} == units
+    assert record["cycles"] == wanted.cycles
+    expected = expected_counters(case, wanted, record["macs"]["expanded"])
+    assert {name: record["counters"].get(name, 0) for name in expected} == expected
+    macs = record["macs"]
+    assert macs["effectual"] + macs["skipped"] == macs["nominal"] + macs["expanded"]
+    check_runs(program.instructions(ISA), wanted)
+
+
+def expected_counters(case: GospaCase, wanted: Result, expanded: int) -> dict[str, int]:
+    """The golden counters, as far as a program can have them.
+
+    The machine multiplies the tail of folded features, too. What one load cannot serve is loaded
+    again: k-blocks with other chunks, and streams that a common base does not let fit together.
+    """
+    found = {**wanted.counters, "acc_saturated": wanted.clips}
+    found["macs_dense"] += expanded
+    found["macs_skipped"] += expanded
+    if wanted.plan.order == "A":
+        if not wanted.plan.cuts_agree:
+            del found["dram_act_bytes"]
+        if most_held(case.spec, wanted) > 2 * case.spec.w_half:
+            del found["dram_weight_bytes"]
+    return found
+
+
+def most_held(spec: GospaSpec, wanted: Result) -> int:
+    """Halfwords that the longest streams of a conv group's chunks take together."""
+    held: dict[int, int] = {}
+    for (g, _, _), image in wanted.images.items():
+        held[g] = held.get(g, 0) + longest_stream(spec, wanted, image)
+    return max(held.values())
+
+
+def longest_stream(spec: GospaSpec, wanted: Result, image: bytes) -> int:
+    """Halfwords of the longest stream in a chunk's image."""
+    taps = wanted.conv.R * wanted.conv.S
+    words, lengths, at = np.frombuffer(image, "<u2"), list[int](), 0
+    (channels,) = {
+        len(wanted.plan.blocks[g][kb].chunks[i])
+        for (g, kb, i), other in wanted.images.items()
+        if other is image
+    }
+    while at < words.size:
+        first = at
+        for _ in range(channels):
+            bitmap = words[at : at + -(-taps // 16)]
+            at += bitmap.size + sum(int(word).bit_count() for word in bitmap)
+        lengths.append(at - first)
+    assert len(lengths) <= spec.n_apu * spec.cols
+    return max(lengths)
+
+
+def check_runs(instructions: list[Any], wanted: Result) -> None:
+    """Compare the order of the runs, their chunks and tiles."""
+    tiles = [inst for inst in instructions if isinstance(inst, Tile)]
+    runs = [inst for inst in instructions if isinstance(inst, Run)]
+    assert len(tiles) + 1 == wanted.config_cycles
+    assert sum(isinstance(inst, Cfg) for inst in instructions) == 1
+    assert sum(isinstance(inst, Drn) for inst in instructions) == len(wanted.drain_cycles)
+    plan = wanted.plan
+    expected = [
+        (
+            len(run.channels),
+            int(run.chunk == 0),
+            len(plan.blocks[run.group][run.block].filters),
+            len(plan.tile_sets[run.tile_set]),
+        )
+        for run in wanted.runs
+    ]
+    assert [(run.nch, run.clear, run.nf, run.nt) for run in runs] == expected
+    for inst in instructions:
+        if isinstance(inst, Ldw):
+            assert inst.a_s == plan.mapping.a_s
+        if isinstance(inst, Lda):
+            assert inst.bh * inst.bw <= plan.mapping.box
+
+
+@quick
+@given(layers)
+def test_layer_is_the_golden_one(case: GospaCase) -> None:
+    check_layer(case)
+
+
+@pytest.mark.slow
+@deep
+@given(layers)
+def test_layer_is_the_golden_one_at_length(case: GospaCase) -> None:
+    check_layer(case)
