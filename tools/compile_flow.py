@@ -222,10 +222,12 @@ def _inputs(
 ) -> tuple[list[Mapping[str, Array]], dict[str, Array], bool]:
     """Calibration runs, the feeds of the run, and whether these were made up."""
     from ..models.inputs import draw
+    from ..models.zoo import published_inputs
 
     given = request.inputs
+    published = published_inputs(request.model.source, request.seed)
     made = {
-        name: draw(name, shape, dtype, request.seed)
+        name: published[name] if name in published else draw(name, shape, dtype, request.seed)
         for name, (shape, dtype) in ports.items()
         if name not in given
     }

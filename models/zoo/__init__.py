@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 from .names import PREFIX, knows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import numpy.typing as npt
     import onnx
 
-__all__ = ["PREFIX", "build", "knows"]
+__all__ = ["PREFIX", "build", "knows", "published_inputs"]
+
+_PROPERTY = "spcc.zoo"
 
 
 def build(name: str, seed: int = 0, batch: int | str = 1) -> "onnx.ModelProto":
@@ -43,8 +49,33 @@ def build(name: str, seed: int = 0, batch: int | str = 1) -> "onnx.ModelProto":
         for key, table in lstm.tables(node).items()
     }
     properties = {
-        "spcc.zoo": choice.label,
+        _PROPERTY: choice.label,
         "spcc.zoo.status": choice.densities.status,
         "spcc.zoo.seed": str(seed),
     }
     return graphs.model(choice.label, network, {**constants, **tables}, batch, properties)
+
+
+def published_inputs(model: "onnx.ModelProto | Path", seed: int) -> "dict[str, npt.NDArray[Any]]":
+    """Draw inputs as sparse as the published ones for a network that `build` made.
+
+    Args:
+        model: Any model.
+        seed: Of the images.
+
+    Returns:
+        Input name -> float32 array of the model's batch; nothing for a file, for a network that is
+        none of the zoo's, and for an open batch.
+    """
+    from pathlib import Path
+
+    if isinstance(model, Path):
+        return {}
+    labels = [entry.value for entry in model.metadata_props if entry.key == _PROPERTY]
+    batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value if labels else 0
+    if not batch:
+        return {}
+    from .images import draw_images
+    from .names import parse
+
+    return {**draw_images(parse(labels[0]).densities, batch, seed)}
