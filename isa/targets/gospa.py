@@ -68,7 +68,7 @@ class GospaSpec(BaseSpec, frozen=True, kw_only=True):
         self.require("act_rd", 1, 1 << 16)
         self.require("pipe", 0, 1 << 16)
         self.require("act_half", 2, 1 << 20)
-        self.require("w_half", 2, Ldw.room.maximum)
+        self.require("w_half", 1, Ldw.room.maximum)
         self.require("acc_bits", 16, 8 * ACCUMULATOR_BYTES)
         self.require("tile_ov", 0, 1 << 20)
         self.require("sort_filters", 0, 1)

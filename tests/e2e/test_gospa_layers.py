@@ -31,6 +31,8 @@ def check_layer(case: GospaCase) -> None:
     macs = record["macs"]
     assert macs["effectual"] + macs["skipped"] == macs["nominal"] + macs["expanded"]
     check_runs(program.instructions(ISA), wanted)
+    streams = b"".join(image for _, image in sorted(wanted.images.items()))
+    assert program.data[: len(streams)].tobytes() == streams
 
 
 def expected_counters(case: GospaCase, wanted: Result, expanded: int) -> dict[str, int]:
