@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spcc.tools.targets import TARGETS
+
 if TYPE_CHECKING:
     import onnx
 
@@ -19,22 +21,30 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Network:
-    """A network to measure.
+    """A network to measure on a target.
 
     Args:
         name: "digits", or a light network's.
         share: Share of weights that group pruning zeroes; digits is pruned already.
         repeats: How often its compilation is timed.
+        target: The accelerator.
     """
 
     name: str
     share: float
     repeats: int
+    target: str = "spots"
+
+    @property
+    def label(self) -> str:
+        """What the tables and `expected.json` call it."""
+        return self.name if self.target == "spots" else f"{self.name} {self.target}"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The --prune option."""
-        return ("--prune", f"group={self.share}") if self.share else ()
+        """The --target and --prune options."""
+        prune = ("--prune", f"group={self.share}") if self.share else ()
+        return ("--target", self.target, *prune)
 
     @property
     def model(self) -> Path:
@@ -49,19 +59,22 @@ class Network:
     @property
     def program(self) -> Path:
         """What the compiler makes of it."""
-        return FOLDER / f"{self.name}.spx"
+        return FOLDER / f"{self.name}.{self.target}.spx"
 
 
 NETWORKS = {
-    network.name: network
+    network.label: network
     for network in (
         Network("digits", 0.0, 5),
         Network("bvlc_alexnet", 0.7, 3),
         Network("resnet50", 0.7, 3),
         Network("densenet121", 0.7, 3),
         Network("vgg19", 0.7, 3),
+        *(Network("digits", 0.0, 1, target) for target in TARGETS if target != "spots"),
+        *(Network("vgg19", 0.7, 1, target) for target in TARGETS if target != "spots"),
     )
 }
+"""By label: five networks on SPOTS, the smallest and the largest on every other target."""
 
 
 def build(network: Network) -> None:

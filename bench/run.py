@@ -58,7 +58,13 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """The command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("--only", nargs="+", default=[], metavar="NETWORK", help="these networks only")
+    p.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NETWORK",
+        help="these networks (on these targets) only",
+    )
     p.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help=f"default: {RESULTS}")
     p.add_argument("--update", action="store_true", help="write the cycles into expected.json")
     return p.parse_args()
@@ -69,15 +75,15 @@ def measure(only: set[str]) -> Results:
     from networks import NETWORKS
     from suites import SUITES
 
-    for name in NETWORKS:
-        if not only or name in only:
-            tell(f"build {name}")
-            run((sys.executable, "bench/networks.py", name))
+    chosen = {n.label: n for n in NETWORKS.values() if not only or only & {n.name, n.label}}
+    for name in dict.fromkeys(network.name for network in chosen.values()):
+        tell(f"build {name}")
+        run((sys.executable, "bench/networks.py", name))
     results: Results = {}
     for suite in SUITES:
         results[suite.__name__] = {}
         for parameter in suite.params:
-            if only and parameter in NETWORKS and parameter not in only:
+            if parameter in NETWORKS and parameter not in chosen:
                 continue
             tell(f"{suite.__name__} {parameter}")
             done = run((sys.executable, "bench/one.py", suite.__name__, parameter))

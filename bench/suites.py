@@ -108,7 +108,7 @@ class Execution:
         self.network = NETWORKS[name]
         self.session = InferenceSession(self.network.program)
         ports = {port.name: tuple(port.shape) for port in self.session.get_inputs()}
-        self.feeds = feeds(name, ports)
+        self.feeds = feeds(self.network.name, ports)
 
     @cached_property
     def reference(self) -> Any:
