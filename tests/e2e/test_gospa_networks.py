@@ -1,0 +1,114 @@
+"""Networks on GoSPA, layer by layer against onnxruntime, on roomy and on tiny machines."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spcc.isa.asm import assemble, disassemble
+from spcc.isa.program import Program
+from spcc.isa.targets.gospa import ISA, GospaSpec
+from spcc.models.small import BUILDERS
+from spcc.tools.compile_flow import Request, compile_request
+from spcc.tools.run_flow import check_run, run_program
+from spcc.tools.sources import Model
+from spcc.tools.spcc import main
+from spcc.tools.targets import find_target
+
+SPECS = {
+    "default": GospaSpec(),
+    # So small that every loop runs more than once.
+    "tiny": GospaSpec(
+        n_apu=2, cols=3, acc_entries=6, ring_entries=128, ring_slots=2, act_half=220, w_half=70,
+        PCAP=2048, BCAP=64, sort_filters=1, B=16, L=20,
+    ),
+    "uneven": GospaSpec(
+        n_apu=6, cols=2, acc_entries=70, act_half=1220, w_half=91, bm_bits=7, act_rd=1, B=1,
+        PCAP=32768,
+    ),
+    "one": GospaSpec(n_apu=1, cols=1, acc_entries=1, ring_slots=1, obuf=1, BCAP=16, B=64),
+}  # fmt: skip
+FAST = ("tiny",)
+"""The machines that every network runs on in the fast lane."""
+HOST = {
+    "bvlc_alexnet": {"LRN", "Softmax"},
+    "densenet121": set[str](),
+    "inception_v1": {"LRN", "Softmax"},
+    "inception_v2": {"Softmax"},
+    "resnet50": {"Softmax"},
+    "shufflenet": {"Transpose", "Softmax"},
+    "squeezenet": {"Softmax"},
+    "vgg19": {"Softmax"},
+    "zfnet512": {"LRN", "Softmax"},
+}
+"""Operators that go to the host, by network."""
+
+
+def check_layer(entry: dict[str, Any]) -> None:
+    """What holds of every layer, whatever it is."""
+    macs, counters = entry["macs"], entry["counters"]
+    executed = macs["effectual"] + macs["ineffectual"] + macs["gated"]
+    assert executed + macs["skipped"] == macs["nominal"] + macs["expanded"]
+    if "runs" in counters:
+        assert counters["macs_dense"] == macs["nominal"] + macs["expanded"]
+        assert counters["apu_scanned"] == counters["apu_kept"] + counters["apu_dropped"]
+        assert counters["pairs_kept"] <= counters["pairs_generated"]
+        assert counters["ring_reads"] == counters["macs_effectual"] == macs["effectual"]
+        assert counters["acc_saturated"] == 0
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=name, marks=[] if name in FAST else [pytest.mark.slow])
+        for name, spec in SPECS.items()
+    ],
+)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: GospaSpec) -> None:
+    request = Request(Model("m", BUILDERS[name](), ""), find_target("gospa"), spec)
+    outcome = compile_request(request)
+    program = outcome.compiled.program
+    ran = run_program(program, outcome.feeds)
+    checked = check_run(ran, BUILDERS[name](), outcome.feeds)
+    checked.outputs.raise_on_mismatch()
+    checked.layers.raise_on_mismatch()
+    pes = spec.n_apu * spec.cols
+    for entry in ran.session.report["layers"]:
+        check_layer(entry)
+        counters = entry["counters"]
+        used = counters.get("macs_effectual", 0) + counters.get("empty_slot_cycles", 0)
+        assert entry["compute_cycles"] * pes == used + counters.get("pe_idle", 0)
+        for unit, busy in entry["busy"].items():
+            stalled = sum(entry["stall"][unit].values())
+            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
+    instructions = program.instructions(ISA)
+    assert assemble(disassemble(instructions, ISA), ISA) == instructions
+    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
+
+
+def run(tmp_path: Path, *argv: str) -> dict[str, Any]:
+    assert main([*argv, "--target", "gospa", "--out-dir", str(tmp_path), "--check-layers"]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["check"]["passed"]
+    assert report["check"]["layers_passed"]
+    for entry in report["layers"]:
+        check_layer(entry)
+    return report
+
+
+@pytest.mark.slow
+def test_demo_agrees_image_by_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = run(tmp_path)
+    assert "they agree on 500 of 500" in capsys.readouterr().out
+    assert report["totals"]["cycles"] == sum(layer["cycles"] for layer in report["layers"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOST)
+def test_pruned_network(name: str, tmp_path: Path) -> None:
+    report = run(tmp_path, f"light:{name}", "--prune", "magnitude=0.7")
+    assert report["check"]["top1_agreement"] == 1.0
+    host = {layer["op"] for layer in report["layers"] if layer["placement"] == "host"}
+    assert host == HOST[name]
+    assert report["totals"]["accumulator_saturations"] == 0
