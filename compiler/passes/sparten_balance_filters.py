@@ -81,7 +81,7 @@ def listing(spec: SpartenSpec, problem: Problem, result: Balance) -> list[str]:
             filters = result.order[place : place + high - low].tolist()
             lines.append(f"group {group} set {index}: filters {' '.join(map(str, filters))}")
             for row, cus in enumerate(result.cus[:, place : place + high - low].tolist()):
-                chunk = f"chunk {row}" if len(result.cus) > 1 else "every chunk"
+                chunk = f"chunk {row}" if spec.gb == "H" else "every chunk"
                 lines.append(f"  {chunk}: {_users(filters, cus)}")
             place += high - low
     return lines

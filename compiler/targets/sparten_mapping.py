@@ -124,7 +124,8 @@ def cut_blocks(problem: Problem, layout: Plan) -> Iterator[tuple[int, int]]:
     for share in range(layout.shares):
         start = share * length
         first = -(-start // problem.per_image) * problem.per_image
-        cuts |= set(range(first - start, length, problem.per_image))
+        last = min(length, problem.positions - start)
+        cuts |= set(range(first - start, last, problem.per_image))
     edges = sorted(cuts)
     for low, high in pairwise(edges):
         for first in range(low, high, layout.block):
