@@ -174,6 +174,7 @@ COMPILER = TargetCompiler(
     passes={"sparten-balance-filters": _balance_pass, "sparten-pack-weights": _pack_pass},
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
+    narrows_weights=True,
     weight_encoding=lambda spec, frac, bits: EncodingAttr.of(
         frac, bits, "sparsemap", (spec.chunk,)
     ),
