@@ -94,7 +94,7 @@ class _Pass:
         self.constants.update(constants)
         output = self._run(node, constants)
         if node.op in ("conv", "fc") and not self.choice.densities.given_weights:
-            scale = _unit_scale(output)
+            scale = _unit_scale(output, is_centred=node.has_relu)
             constants[f"{node.name}.weight"] *= scale
             output *= scale
         self._shift(node, output)
@@ -174,10 +174,17 @@ def _compute(node: Node, feeds: Mapping[str, Floats]) -> Floats:
     return run(model.SerializeToString(), wanted, [before_relu(node)], threads=1)[0]
 
 
-def _unit_scale(output: Floats) -> np.float32:
-    """The factor that gives a layer the variance 1 around its channels' means, rounded."""
+def _unit_scale(output: Floats, is_centred: bool) -> np.float32:
+    """The factor that gives a layer unit power, rounded.
+
+    Power counts around the channels' means where a bias will take these away, else around 0:
+    a classifier sees nearly the same mean features in all images, and would grow out of bounds.
+    """
     axes = (0, *range(2, output.ndim))
-    variance = float(output.var(axis=axes, dtype=np.float64).mean())
+    power = output.var(axis=axes, dtype=np.float64)
+    if not is_centred:
+        power += np.square(output.mean(axis=axes, dtype=np.float64))
+    variance = float(power.mean())
     mantissa, exponent = math.frexp(1 / math.sqrt(variance + EPSILON))
     return np.float32(math.ldexp(round(math.ldexp(mantissa, SCALE_BITS)), exponent - SCALE_BITS))
 
