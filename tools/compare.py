@@ -54,6 +54,13 @@ def parser() -> argparse.ArgumentParser:
         "-j", "--workers", type=count, metavar="N", help="runs at a time (default: processors)"
     )
     g.add_argument("--resume", action="store_true", help="do not repeat runs that are kept there")
+    g.add_argument(
+        "--report", type=path, metavar="FILE.html", help="default: compare.html in the folder"
+    )
+    g.add_argument("--no-report", action="store_true", help="make no report")
+    g.add_argument(
+        "--pictures", choices=("svg", "png"), help="write the report's pictures as files too"
+    )
     g.add_argument("--no-layers", action="store_true", help="print networks, not their layers")
     g.add_argument("--debug", action="store_true", help="traceback for errors too")
     return p

@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ..isa.errors import UsageError
 from ..isa.files import replacing
 from .cli import EXIT_BUG, EXIT_INPUT, EXIT_MISMATCH, EXIT_UNSUPPORTED, EXIT_USAGE
 from .compare_csv import layers_csv, summary_csv
 from .compare_jobs import Job, Network, find_networks, make_jobs, shared_words
 from .compare_plan import Configuration, configurations, find_baseline
 from .compare_pool import Pool, Result
+from .compare_report import EXTRA, lacking, report_html
 from .compare_rows import Outcome, layer_rows, mean_rows, network_row
 from .compare_schema import SCHEMA_VERSION, Comparison, Failure, encode
 from .compare_store import StoredRun, load_run, save_run
 from .compare_table import failures, print_comparison, warnings
 from .compile_flow import warn
-from .outputs import placing_in, refuse_overwriting
+from .outputs import placing, placing_in, refuse_overwriting
 from .progress import progress_bar
 from .report import versions
 from .report_schema import Report
@@ -45,7 +47,8 @@ def compare(args: Namespace, stdout: TextIO) -> int:
     files = [machine.file for machine in machines]
     arrays = [pair.partition("=")[2] or None for pair in args.input]
     inputs = [*args.model, args.calibration, *files, *arrays]
-    refuse_overwriting([folder / name for name in FILES], inputs)
+    report = wanted_report(args)
+    refuse_overwriting([*(folder / name for name in FILES), report], inputs)
     networks = find_networks(args)
     jobs = make_jobs(networks, machines, args)
     with placing_in(folder / "runs"):
@@ -55,13 +58,49 @@ def compare(args: Namespace, stdout: TextIO) -> int:
         for name, content in zip(FILES, contents, strict=True):
             with replacing(folder / name) as temporary:
                 temporary.write_bytes(content)
+    written = [folder / name for name in FILES] + _illustrate(comparison, report, args)
     print_comparison(comparison, stdout, layers=not args.no_layers)
     warn([*warnings(comparison)])
     for sentence in failures(comparison):
         print(f"error: {sentence}", file=sys.stderr)
-    print(f"tables: {', '.join(str(folder / name) for name in FILES)}", file=sys.stderr)
+    print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
     codes = {outcome.failure.exit_code for outcome in outcomes if outcome.failure}
     return next((code for code in GRAVEST if code in codes), 0)
+
+
+def wanted_report(args: Namespace) -> Path | None:
+    """Where the report goes; None: there is none.
+
+    Raises:
+        UsageError: Options exclude each other, or ask for what needs libraries that are missing.
+    """
+    if args.no_report and args.report:
+        raise UsageError("excludes --no-report", "--report", "leave one of them out")
+    for name in ("report", "pictures"):
+        if getattr(args, name) and (reason := lacking(name)):
+            raise UsageError(f"cannot be made: {reason}", f"--{name}", EXTRA)
+    if args.no_report:
+        return None
+    if reason := lacking("report"):
+        print(f"note: there will be no report: {reason} ({EXTRA})", file=sys.stderr)
+        return None
+    return args.report or args.output / "compare.html"
+
+
+def _illustrate(comparison: Comparison, report: Path | None, args: Namespace) -> list[Path]:
+    """Write the report and the pictures that are wanted; the files."""
+    contents: dict[Path, bytes] = {}
+    if report is not None:
+        contents[report] = report_html(comparison)
+    if args.pictures:
+        from .compare_pictures import picture_files
+
+        found = picture_files(comparison, args.pictures)
+        contents |= {args.output / "pictures" / name: each for name, each in found.items()}
+    for path, content in contents.items():
+        with placing(path), replacing(path) as temporary:
+            temporary.write_bytes(content)
+    return [*([report] if report else []), *([args.output / "pictures"] if args.pictures else [])]
 
 
 def _outcomes(jobs: Sequence[Job], args: Namespace, folder: Path) -> list[Outcome]:

@@ -122,7 +122,10 @@ def geometric_mean(ratios: Iterable[float | None]) -> float | None:
 
 
 def cells(record: Record, base: Record | None) -> Cells:
-    """The numbers of a layer or network, with ratios to the baseline's."""
+    """The numbers of a layer or network, with ratios to the baseline's.
+
+    Tables by name are sorted: those of a run that was kept have lost the machine's order.
+    """
     common, sheet = record.energy.common.total_uj, record.energy.sheet.total_uj
     known = base.energy if base else None
     return Cells(
@@ -139,11 +142,11 @@ def cells(record: Record, base: Record | None) -> Cells:
         dram_bytes=record.bytes,
         slots={
             name.removeprefix(_SLOTS): count
-            for name, count in record.counters.items()
+            for name, count in sorted(record.counters.items())
             if name.startswith(_SLOTS)
         },
         elapsed_cycles=record.elapsed_cycles,
-        units={unit: _time(record, unit) for unit in record.busy},
+        units={unit: _time(record, unit) for unit in sorted(record.busy)},
     )
 
 
@@ -178,7 +181,8 @@ def _inferences_per_joule(report: Report) -> float | None:
 
 def _time(record: Record, unit: str) -> dict[str, int]:
     """How a unit spent the elapsed cycles."""
-    stalls = {f"stall {cause}": count for cause, count in record.stall.get(unit, {}).items()}
+    causes = sorted(record.stall.get(unit, {}).items())
+    stalls = {f"stall {cause}": count for cause, count in causes}
     return {"busy": record.busy[unit], **stalls, "idle": record.idle[unit]}
 
 

@@ -130,14 +130,14 @@ def _network(row: NetworkRow) -> Row:
     return (
         row.model,
         row.target,
-        _verdict(row),
+        verdict(row),
         *_numbers(row.cells),
         _number(worst_sqnr_db(row), 1),
         _NONE if row.host_layer_count is None else f"{row.host_layer_count}",
     )
 
 
-def _verdict(row: NetworkRow) -> str:
+def verdict(row: NetworkRow) -> str:
     """The check in one word."""
     if row.cells is None:
         return "FAILED"
