@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,10 @@ from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
 from ..requirements import require
 from ..targets.gospa_layers import (
     ORDER,
+    Flags,
     filter_groups,
     mapping_of,
+    order_attribute,
     pack_streams,
     static_filters,
 )
@@ -28,6 +31,7 @@ from ..targets.gospa_mapping import (
     Layer,
     OutputTile,
     SumsOp,
+    Weights,
     dense_pairs,
     find_order,
     generated_pairs,
@@ -36,8 +40,8 @@ from ..targets.gospa_mapping import (
 from ..weights import WeightStore
 from .pack_weights import attach_packed
 
-ARRAYS, SUMMARY = "gospa_arrays", "gospa_summary"
-"""Attributes of a layer: the keys of its arrays, and what the reordering found."""
+ARRAYS, SUMMARY, LISTING = "gospa_arrays", "gospa_summary", "gospa_listing"
+"""Attributes of a layer: the keys of its arrays, what the reordering found, and every stream."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class GospaReorderCidPidPass(ModulePass):
     Requires tiling; ensures each layer's order and its packed streams: of every filter and channel
     a bitmap and the non-zero weights by position ID. The store gets the tile list, the filter
     groups, their static sparsity filters and the channels that these skip.
+
+    Args:
+        listing: Layers with at most so many weights also list every stream.
     """
 
     name = "gospa-reorder-cid-pid"
+    listing: int = 256
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Reorder layer after layer."""
@@ -58,16 +66,16 @@ class GospaReorderCidPidPass(ModulePass):
         for layer in main_of(op).body.block.ops:
             if isinstance(layer, Conv2dOp | MatmulOp):
                 require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
-                _reorder(spec, layer, store)
+                _reorder(spec, layer, store, self.listing)
 
 
-def _reorder(spec: GospaSpec, op: SumsOp, store: WeightStore) -> None:
+def _reorder(spec: GospaSpec, op: SumsOp, store: WeightStore, most_listed: int) -> None:
     assert isinstance(op.weight.owner, WeightOp)
     key = op.weight.owner.key.data
     layer, mapping, weights = Layer.of(op), mapping_of(op), store[key]
     is_set = layer.by_position(weights) != 0
     order = find_order(spec, layer, mapping, np.count_nonzero(is_set, axis=2), op.label)
-    op.attributes[ORDER] = to_attribute(order.to_plain())
+    op.attributes[ORDER] = order_attribute(order)
     tiles = tiles_of(layer, mapping)
     _check_pairs(layer, tiles, op.label)
     groups = filter_groups(spec, order)
@@ -93,7 +101,21 @@ def _reorder(spec: GospaSpec, op: SumsOp, store: WeightStore) -> None:
             "nonzeros": int(np.count_nonzero(is_set)),
         }
     )
+    if is_set.size <= most_listed:
+        listed = list(_listing(layer.by_position(weights), groups, filters))
+        op.attributes[LISTING] = to_attribute(listed)
     attach_packed(op, pack_streams(op, weights), store)
+
+
+def _listing(weights: Weights, groups: Sequence[Sequence[int]], filters: Flags) -> Iterator[str]:
+    """Every filter group's channels in words: `group 0 channel 1: {0 1}, filter 0: 0:5 1:-2`."""
+    for g, group in enumerate(groups):
+        for c, positions in enumerate(filters[g]):
+            parts = [" ".join(map(str, np.flatnonzero(positions).tolist())).join("{}")]
+            for k in group:
+                stream = [f"{p}:{w}" for p, w in enumerate(weights[k, c].tolist()) if w]
+                parts += [f"filter {k}: {' '.join(stream)}"] if stream else []
+            yield f"group {g} channel {c}: {', '.join(parts)}"
 
 
 def _check_pairs(layer: Layer, tiles: list[OutputTile], label: str) -> None:

@@ -7,10 +7,12 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 
 from ...isa.formats import gospa_vectors
 from ...isa.targets.gospa import GospaSpec
 from ..dialects.program import from_attribute
+from ..dialects.sparse_tensor import ints
 from ..requirements import require
 from .base import PackedWeights
 from .gospa_mapping import Layer, Mapping, Order, SumsOp, Weights
@@ -29,6 +31,13 @@ def mapping_of(op: SumsOp) -> Mapping:
     """A tiled layer's mapping."""
     (plain,) = from_attribute(op.properties["tiling"])
     return Mapping(**plain)
+
+
+def order_attribute(order: Order) -> DictionaryAttr:
+    """An order for the IR; long lists of numbers in short form."""
+    blocks = ArrayAttr([ints(*numbers) for numbers in order.block_numbers()])
+    filters = ints(*order.filters)
+    return DictionaryAttr({"loops": StringAttr(order.loops), "filters": filters, "blocks": blocks})
 
 
 def order_of(op: SumsOp) -> Order:

@@ -251,14 +251,13 @@ class Order:
     filters: tuple[int, ...]
     blocks: tuple[Block, ...]
 
-    def to_plain(self) -> dict[str, Any]:
-        """Plain data for the IR; a block is [group, f0, f1, c0, c1, room, c0, c1, room ...]."""
-        blocks = [[*block[:3], *(n for chunk in block.chunks for n in chunk)] for block in self]
-        return {"loops": self.loops, "filters": list(self.filters), "blocks": blocks}
+    def block_numbers(self) -> list[list[int]]:
+        """Every block as [group, f0, f1, then of each chunk c0, c1, room]."""
+        return [[*block[:3], *(n for chunk in block.chunks for n in chunk)] for block in self]
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Order:
-        """What `to_plain` made."""
+        """The order whose loops, filters and `block_numbers` are given."""
         blocks: list[Block] = []
         for group, f0, f1, *rest in plain["blocks"]:
             chunks = (Chunk(*rest[at : at + 3]) for at in range(0, len(rest), 3))
