@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.passes import ModulePass
 
 from ...isa.targets.sparten import SpartenSpec
 from ..backend.window import weight_matrix
 from ..context import context_of, main_of, target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
 from ..requirements import require
 from ..targets.sparten_layers import ARRAYS, SEGMENTS, SumsOp, problem_of
 from ..targets.sparten_mapping import Balance, Problem, balance
@@ -55,7 +55,7 @@ class SpartenBalanceFiltersPass(ModulePass):
                 for name, array in (("order", result.order), ("cus", result.cus))
             }
         )
-        layer.attributes[SEGMENTS] = to_attribute(result.segments)
+        layer.attributes[SEGMENTS] = ArrayAttr([ints(*ends) for ends in result.segments])
         layer.attributes[SUMMARY] = to_attribute(summary(spec, problem, result))
         if result.cus.size <= self.listing:
             layer.attributes[LISTING] = to_attribute(listing(spec, problem, result))
@@ -67,7 +67,7 @@ def summary(spec: SpartenSpec, problem: Problem, result: Balance) -> dict[str, i
         "gb": spec.gb,
         "sets": len(result.segments),
         "segments": sum(map(len, result.segments)),
-        "moved_filters": int(np.count_nonzero(np.diff(result.order) != 1)),
+        "moved_filters": int(np.count_nonzero(result.order != np.arange(result.order.size))),
         "table_rows": len(result.cus),
     }
 

@@ -258,7 +258,7 @@ def test_the_dump_shows_order_compute_units_and_segments(
     text = dump.read_text()
     assert '"group 0 set 0: filters 1 2 0", "  chunk 0: CU 0: 1; CU 1: 2 0"' in text
     assert 'sparten_balance = {gb = "H", sets = 1 : i64, segments = 1 : i64' in text
-    assert "sparten_segments = [[1 : i64]]" in text
+    assert "sparten_segments = [array<i64: 1>]" in text
     again = tmp_path / "again.spx"
     argv = ["--resume-from", str(dump), "--target", "sparten", "-c", "-o", str(again)]
     assert spcc.main(argv) == 0
