@@ -261,13 +261,15 @@ def _weight_fracs(
         if encoding_of(weight.result) is not None:
             continue
         array = store[weight.key.data]
-        frac = best_frac(float(max(array.max(initial=0.0), -array.min(initial=0.0))))
+        peak = float(max(array.max(initial=0.0), -array.min(initial=0.0)))
+        frac = best_frac(peak)
         if layer.bias is not None:
             # The bias is a 32-bit integer at the scale of the products: leave room for it.
             largest = float(np.abs(weight_values(layer.bias, store)).max(initial=0.0))
             if largest:
-                input_frac = _frac(encodings, layer.input)
-                frac = min(frac, BIAS_BITS - 1 - frexp(largest)[1] - input_frac)
+                room = BIAS_BITS - 1 - frexp(largest)[1] - _frac(encodings, layer.input)
+                # Weights that are all zero fit any scale: the bias has it for itself.
+                frac = min(frac, room) if peak else room
         fracs[layer.weight] = min(frac, fracs.get(layer.weight, frac))
     return fracs
 

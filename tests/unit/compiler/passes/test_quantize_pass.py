@@ -114,6 +114,19 @@ def test_a_forced_product_shift_is_taken(start):
     assert len(shifts) == 2
 
 
+def test_the_bias_of_a_layer_without_weights_keeps_its_bits(start):
+    """Pruning may leave nothing but the bias; all-zero weights ask for no scale of their own."""
+    build = GraphBuilder("dead")
+    bias = np.array([0.0285, 0.234, -0.0757], np.float32)
+    weights = build.constant(np.zeros((3, 4), np.float32))
+    y = build.node("Gemm", build.input(2, 4), weights, build.constant(bias), transB=1)
+    lowering = start(build.model(y)).run(f"{FLOAT},quantize")
+    (layer,) = lowering.ops(MatmulOp)
+    frac = sum(encoding_of(value).frac.value.data for value in (layer.input, layer.weight))
+    kept = np.ldexp(lowering.ctx.store[layer.bias.owner.key.data].astype(np.float64), -frac)
+    np.testing.assert_allclose(kept, bias, rtol=1e-6)
+
+
 def test_a_models_own_integers_stay_bit_for_bit(start):
     integers = np.arange(-18, 18).reshape(2, 2, 3, 3)
     model = qdq_conv((1, 2, 5, 5), integers, np.array([7, -9]), bits=8, x_scale=0.5, w_scale=0.25)
