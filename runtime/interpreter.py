@@ -21,7 +21,7 @@ from ..isa.program import Program
 from ..isa.verify import check_lines
 from .accounting import LayerAccount, Timeline, Window, windows
 from .hazards import Conflict, Hazards
-from .machine import Machine, State
+from .machine import Cost, Machine, State
 from .memory import Dram
 from .semaphores import Semaphores, Token, deadlock
 
@@ -62,12 +62,14 @@ class Options:
         on_layer: Called with a layer's index and the machine right after its last instruction
             executed; its output is then in place, and may be overwritten by the next one.
         progress: See `Progress`.
+        on_cost: Called with an instruction's pc and what it cost; configuration is left out.
     """
 
     max_cycles: int | None = None
     host: HostCall | None = None
     on_layer: Callable[[int, State], None] | None = None
     progress: Progress | None = None
+    on_cost: Callable[[int, Cost], None] | None = None
 
 
 class Interpreter:
@@ -206,6 +208,8 @@ class _Run:
         self.state.scratch.clear()
         assert cost.cycles >= 0, f"cost rule of {inst.mnemonic} at pc {pc} returned {cost.cycles}"
         account.add(unit, cost, self.log)
+        if self.options.on_cost:
+            self.options.on_cost(pc, cost)
         return cost.cycles
 
     def _guard(self, pc: int, unit: str, start: int, end: int) -> None:

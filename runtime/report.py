@@ -20,6 +20,13 @@ _SUMMED = (
     "accumulator_saturations",
 )
 _TABLES = ("busy", "idle", "unit_cycles", "counters", "bytes", "macs")
+_MAC_CLASSES = {
+    "effectual": "eff",
+    "ineffectual": "ineff",
+    "gated": "gated",
+    "skipped": "skipped",
+}
+"""How the counters of each class begin."""
 _SATURATIONS = {"sat", "saturated", "saturations"}
 _OF_VALUES = {"ppu", "host"}
 """What clips finished values, not sums."""
@@ -120,20 +127,26 @@ def _record(
 
 
 def _macs(info: LayerInfo | None, counters: Mapping[str, int]) -> dict[str, int]:
-    """MACs by class: sheets write `mac_eff`, `mac_effectual` or `macs_effectual`, some in parts."""
-
-    def count(kind: str) -> int:
-        prefixes = (f"mac_{kind}", f"macs_{kind}")
-        return sum(value for name, value in counters.items() if name.startswith(prefixes))
-
+    macs = dict.fromkeys(_MAC_CLASSES, 0)
+    for name, count in counters.items():
+        if kind := mac_class(name):
+            macs[kind] += count
     return {
-        "effectual": count("eff"),
-        "ineffectual": count("ineff"),
-        "gated": count("gated"),
-        "skipped": count("skipped"),
+        **macs,
         "nominal": info.nominal_macs if info else 0,
         "expanded": info.expanded_macs if info else 0,
     }
+
+
+def mac_class(counter: str) -> str | None:
+    """The class of the MACs that a counter counts; None if it counts something else.
+
+    Sheets write `mac_eff`, `mac_effectual` or `macs_effectual`, some in parts (`mac_ineff_w`).
+    """
+    for name, beginning in _MAC_CLASSES.items():
+        if counter.startswith((f"mac_{beginning}", f"macs_{beginning}")):
+            return name
+    return None
 
 
 def _is_saturation(counter: str) -> bool:
