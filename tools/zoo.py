@@ -92,7 +92,7 @@ def build_file(args: argparse.Namespace) -> int:
     _print_rows("weights", measure.weight_densities(model, choice.densities))
     if not args.no_measure and choice.densities.targets:
         rows = measure.activation_densities(model, choice.densities, args.seed)
-        _print_rows(f"activations, {measure.FRESH_IMAGES} fresh images", rows)
+        _print_rows(f"activations, {measure.fresh_count(choice.densities)} fresh images", rows)
     return 0
 
 

@@ -8,6 +8,7 @@ density is the pool's, because max pooling and ReLU both commute with what follo
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 
 IMAGE_SEED_STEP = 2_000_003  # keeps the images here apart from those of small seeds
 DEFAULT_DENSITY = 0.5  # of a ReLU about which nothing is published
-SCALE_BITS, BIAS_BITS = 8, 10  # rounding hides what processors add up differently
+SCALE_BITS, BIAS_BITS = 8, 11  # rounding hides what processors add up differently
 SAMPLES_MIN = 64  # values per channel from which its own quantile is taken
 EPSILON = 1e-12
 IMAGES_MAX, IMAGES_COST, MACS_PER_VALUE = 512, 1.5e12, 100  # see `image_count`
@@ -219,7 +220,8 @@ def channel_densities(
 def channel_biases(values: Floats, densities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Find what to add to each channel so that its share of positive values is as wanted.
 
-    A channel with enough values gets the quantile of its own. One with few (a fully connected
+    A channel with enough values gets the quantile of its own, between two steps of a grid so that
+    rounding moves no value to the other side. One with few (a fully connected
     layer has one per image) is centred at its mean, and then takes the quantile that all channels
     have together, widened by what the mean of few values misses.
 
@@ -234,20 +236,44 @@ def channel_biases(values: Floats, densities: npt.NDArray[np.float64]) -> npt.ND
     samples = np.moveaxis(values, 1, 0).reshape(K, -1)
     count = samples.shape[1]
     if count >= SAMPLES_MIN:
-        ordered = np.sort(samples, axis=1)
-        return -np.array([_quantile(row, d) for row, d in zip(ordered, densities, strict=True)])
+        steps = np.ldexp(samples, BIAS_BITS - 1)
+        ordered = np.sort(np.rint(steps, out=steps), axis=1)
+        return -np.ldexp(_own_bounds(ordered, densities), 1 - BIAS_BITS)
     means = samples.mean(axis=1, dtype=np.float64)
     pooled = np.sort((samples - means[:, None]).reshape(-1))
-    widening = np.sqrt((count + 1) / max(1, count - 1))
-    return -means - widening * np.array([_quantile(pooled, density) for density in densities])
+    bounds = np.array([_between(pooled, _rank(pooled, density)) for density in densities])
+    return -means - math.sqrt((count + 1) / max(1, count - 1)) * bounds
 
 
-def _quantile(ordered: npt.NDArray[np.floating], density: float) -> float:
-    """Return a bound that `density` of the values lie above: half way between two of them."""
-    above = min(max(round(density * ordered.size), 0), ordered.size)
-    low = ordered[ordered.size - above - 1] if above < ordered.size else ordered[0] - 1
-    high = ordered[ordered.size - above] if above else ordered[-1] + 1
-    return (float(low) + float(high)) / 2
+def _own_bounds(ordered: Floats, densities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Find a bound in each row that the wanted share of its values lie above.
+
+    Equal values stay together: a sparse input has many empty patches, which all give 0. Whether
+    they count is decided so that what the rows before got too much or too little evens out.
+    """
+    owed, bounds = 0.0, list[float]()
+    for row, density in zip(ordered, densities, strict=True):
+        rank = _rank(row, density)
+        if 0 < rank < row.size and row[rank - 1] == row[rank]:
+            first = int(np.searchsorted(row, row[rank], "left"))
+            last = int(np.searchsorted(row, row[rank], "right"))
+            wanted = row.size * (1 - density) - owed
+            rank = first if wanted - first <= last - wanted else last
+            owed = rank - wanted
+        bounds.append(_between(row, rank))
+    return np.array(bounds)
+
+
+def _rank(ordered: npt.NDArray[Any], density: float) -> int:
+    """How many of the values are to lie below the bound."""
+    return min(max(ordered.size - round(density * ordered.size), 0), ordered.size)
+
+
+def _between(ordered: npt.NDArray[Any], rank: int) -> float:
+    """Return a bound with `rank` values below it: half way between two of them."""
+    low = float(ordered[rank - 1]) if rank else float(ordered[0]) - 1
+    high = float(ordered[rank]) if rank < ordered.size else float(ordered[-1]) + 1
+    return (low + high) / 2
 
 
 def _lstm_constants(node: Node, choice: Choice, seed: int) -> dict[str, Floats]:

@@ -8,11 +8,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..session import Session
+from .calibrate import image_count
 from .densities import DensitySet
 from .images import draw_images
 from .networks import MATRIX_OPS
 
-FRESH_IMAGES = 16
+IMAGES_MIN, IMAGES_MAX = 16, 128
 FRESH_SEED_STEP = 5_000_011  # apart from the images of the calibration and of small seeds
 BATCH = 2
 
@@ -49,8 +50,13 @@ def weight_densities(model: onnx.ModelProto, densities: DensitySet) -> list[Achi
     return rows
 
 
+def fresh_count(densities: DensitySet) -> int:
+    """How many fresh images are run: an even number, more where they take little time."""
+    return max(IMAGES_MIN, min(IMAGES_MAX, image_count(densities.network))) // BATCH * BATCH
+
+
 def activation_densities(
-    model: onnx.ModelProto, densities: DensitySet, seed: int, count: int = FRESH_IMAGES
+    model: onnx.ModelProto, densities: DensitySet, seed: int
 ) -> list[Achieved]:
     """Run fresh images and count the nonzeros of every tensor that has a target.
 
@@ -58,12 +64,12 @@ def activation_densities(
         model: The network; it may have any batch.
         densities: Its set.
         seed: Of the build; the images are others than those behind it.
-        count: Fresh images, a multiple of `BATCH`.
 
     Returns:
         One row per target, in graph order.
     """
     targets = {target.tensor: target.density for target in densities.targets.values()}
+    count = fresh_count(densities)
     images = draw_images(densities, count, seed + FRESH_SEED_STEP)
     session = Session(_probed(model, targets))
     totals = dict.fromkeys(targets, 0)
