@@ -55,10 +55,12 @@ class AssignLayoutPass(ModulePass):
         for reshape in [o for o in main.body.block.ops if isinstance(o, ReshapeOp)]:
             if encoding_of(reshape.input) is not None:
                 _place_reshape(reshape, strides)
-        block = target.channel_block(spec)
+        channels = target.channel_block
+        features = target.feature_block or channels
         for concat in [o for o in main.body.block.ops if isinstance(o, ConcatOp)]:
             if encoding_of(concat.result) is not None:
-                _place_operands(concat, block)
+                has_maps = len(shape_of(concat.result)) > 2
+                _place_operands(concat, channels(spec) if has_maps else features(spec))
 
 
 def _place_reshape(op: ReshapeOp, strides: _Strides) -> None:

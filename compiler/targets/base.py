@@ -111,6 +111,7 @@ class TargetCompiler:
             reshape is then no view, `assign-layout` copies.
         channel_block: Channels that are moved as one (spec): operands of a concatenation begin at
             multiples of it, and fill them, or are copied.
+        feature_block: The same for values [N, C], if it is another number there.
     """
 
     name: str
@@ -132,3 +133,4 @@ class TargetCompiler:
     expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0
     strides: Callable[[Any, tuple[int, ...]], tuple[int, ...]] = row_major
     channel_block: Callable[[Any], int] = lambda spec: 1
+    feature_block: Callable[[Any], int] | None = None

@@ -142,6 +142,7 @@ COMPILER = TargetCompiler(
     weight_encoding=lambda spec, frac, bits: EncodingAttr.of(frac, bits, "gospa_streams", (1, 1)),
     expanded_macs=expanded_macs,
     strides=strides,
+    feature_block=lambda spec: FEATURES,
     tile=tile,
     pack=pack,
     lower=lower,
