@@ -66,9 +66,10 @@ def batch_fits(op: Operation) -> bool:
 
 
 def positions_fit(op: WindowOp | AffineOp) -> bool:
-    """The outputs have at most 16777215 positions, all images together."""
-    shape = shape_of(op.results[0])
-    return shape[0] * prod(shape[2:]) <= Run.p0.maximum
+    """The outputs have at most 16777215 positions, each image in whole blocks of 64."""
+    images, _, *inner = shape_of(op.results[0])
+    block = DEFAULTS.pos_block
+    return images * -(-prod(inner) // block) * block <= Run.p0.maximum
 
 
 def filters_fit(op: Operation) -> bool:

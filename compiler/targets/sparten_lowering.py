@@ -29,7 +29,7 @@ from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import residual_of
 from ..layout import address_of, view_of
 from .sparten_layers import SumsOp, plan_of, problem_of, segments_of
-from .sparten_mapping import cut_blocks
+from .sparten_mapping import block_count
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class WindowLowering:
         if residual is not None:
             self.residual = _Rows(residual, window.OW, self.problem.per_image)
         self.offsets = from_attribute(op.attributes["tile_offsets"])
-        self.length = -(-self.problem.positions // self.plan.shares)
+        self.cut = self.problem.cut(self.plan)
+        self.block_count = block_count(self.cut)
 
     def emit(self) -> None:
         """Append the layer's instructions."""
@@ -169,18 +170,18 @@ class WindowLowering:
         first = sets[0].first
         if biases is None and self.op.bias is not None:
             biases = self._load_biases(first, sum(item.count for item in sets)) - first
-        for p0, count in cut_blocks(self.problem, self.plan):
-            half = self._load_rows(group, p0, count)
+        for number in range(self.block_count):
+            half = self._load_rows(group, number)
             bank = self.schedule.slot("psum", 2, 1)
             used = 0
             for segment in range(rounds):
                 used = self._load_sets(sets, segment) if hf is None else hf
-                self._run(sets, segment, rounds, (p0, count), (half, used, bank))
+                self._run(sets, segment, rounds, number, (half, used, bank))
             for item in sets:
                 # The last segment that a set has is in the half where it was loaded.
                 table = (used + rounds - len(item.segments)) % 2
                 bias = 0 if biases is None else biases + item.first
-                self._finish(group, item, (p0, count), (bank, table), bias)
+                self._finish(group, item, number, (bank, table), bias)
 
     def _load_sets(self, sets: Sequence[FilterSet], segment: int) -> int:
         """Load a segment of every set that has it; returns the half of the filter memories."""
@@ -194,12 +195,12 @@ class WindowLowering:
                 self.schedule.emit(Ldf(daddr=records, **place))
         return half
 
-    def _load_rows(self, group: int, p0: int, count: int) -> int:
+    def _load_rows(self, group: int, number: int) -> int:
         """Load the input rows of a block of every share; returns the half of the input memories."""
         half = self.schedule.slot("ibuf", 2, 1)
         window, per_image = self.problem.window, self.problem.per_image
         for share in range(self.plan.shares):
-            first, here = self._block(share, p0, count)
+            first, here = self.cut.part(share, number)
             if not here:
                 continue
             image, within = divmod(first, per_image)
@@ -224,25 +225,20 @@ class WindowLowering:
             )
         return half
 
-    def _block(self, share: int, p0: int, count: int) -> tuple[int, int]:
-        """First position and length of a share's part of a block."""
-        first = share * self.length + p0
-        return first, max(0, min(count, self.problem.positions - first))
-
     def _run(
         self,
         sets: Sequence[FilterSet],
         segment: int,
         rounds: int,
-        block: tuple[int, int],
+        number: int,
         places: tuple[int, int, int],
     ) -> None:
         taking = [item for item in sets if segment < len(item.segments)]
         half, hf, bank = places
         self.schedule.emit(
             Run(
-                p0=block[0],
-                np=block[1],
+                p0=number * self.plan.block,
+                np=self.plan.block,
                 lo=min(item.segments[segment][0] for item in taking),
                 hi=max(item.segments[segment][1] for item in taking),
                 clear=int(segment == 0),
@@ -260,19 +256,19 @@ class WindowLowering:
         self,
         group: int,
         item: FilterSet,
-        block: tuple[int, int],
+        number: int,
         halves: tuple[int, int],
         bias: int,
     ) -> None:
         """Drain a set's block, finish and store it."""
         bank, table = halves
-        stretches = self._stretches(*block)
+        stretches = self._stretches(number)
         total = sum(stretch.count for stretch in stretches)
         addr = self.schedule.slot("obuf", self.spec.obuf_bytes, 4 * total * item.count)
         self.schedule.emit(
             Drn(
-                p0=block[0],
-                np=block[1],
+                p0=number * self.plan.block,
+                np=self.plan.block,
                 z=item.z,
                 oaddr=addr // 4,
                 nf=item.count,
@@ -288,13 +284,13 @@ class WindowLowering:
                 source = addr // 4 + (stretch.at + at) * item.count
                 self._piece(group, item, table, stretch.first + at, count, source, bias)
 
-    def _stretches(self, p0: int, count: int) -> list[Stretch]:
+    def _stretches(self, number: int) -> list[Stretch]:
         """The positions of a block in all shares."""
         stretches: list[Stretch] = []
         places = [self.result] if self.residual is None else [self.result, self.residual]
         at = 0
         for share in range(self.plan.shares):
-            first, here = self._block(share, p0, count)
+            first, here = self.cut.part(share, number)
             if not here:
                 continue
             before = stretches[-1] if stretches else None

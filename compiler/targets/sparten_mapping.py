@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from ...isa.formats.sparsemap import cut_chunks, mask_bytes, record_sizes
 from ...isa.targets.sparten import SpartenSpec
+from ...isa.targets.sparten_shape import Positions
 from ..backend.window import Window
 
 Weights = npt.NDArray[np.int16]
@@ -64,6 +63,10 @@ class Problem:
         """Positions of all images (P)."""
         return self.images * self.per_image
 
+    def cut(self, layout: Plan) -> Positions:
+        """How the positions are cut into shares and blocks."""
+        return Positions(self.positions, self.per_image, layout.shares, layout.block)
+
     def chunks_per_pixel(self, spec: SpartenSpec) -> int:
         """Chunks of a pixel (nC)."""
         return -(-self.channels // spec.chunk)
@@ -114,22 +117,12 @@ def block_bytes(spec: SpartenSpec, problem: Problem, block: int) -> int:
     return window.input_row_count(rows) * window.W * pixel
 
 
-def cut_blocks(problem: Problem, layout: Plan) -> Iterator[tuple[int, int]]:
-    """First position, from the start of a share, and length of each block.
-
-    All shares are cut alike: wherever an image ends in one of them, and every `block` positions.
-    """
-    length = -(-problem.positions // layout.shares)
-    cuts = {0, length}
-    for share in range(layout.shares):
-        start = share * length
-        first = -(-start // problem.per_image) * problem.per_image
-        last = min(length, problem.positions - start)
-        cuts |= set(range(first - start, last, problem.per_image))
-    edges = sorted(cuts)
-    for low, high in pairwise(edges):
-        for first in range(low, high, layout.block):
-            yield first, min(layout.block, high - first)
+def block_count(cut: Positions) -> int:
+    """Blocks of the share that has most."""
+    count = 0
+    while any(cut.part(share, count)[1] for share in range(cut.shares)):
+        count += 1
+    return count
 
 
 # Filters -----------------------------------------------------------------------------------------

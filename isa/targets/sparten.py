@@ -220,15 +220,16 @@ class Ldf(Instruction):
 class Run(Instruction):
     """Join a block of each share with a segment of each set, on all clusters.
 
-    A set's segment is what `sp.ldf` loaded, inside lo..hi-1. The block is positions p0..p0+np-1
-    of a share, as far as the share has them.
+    A set's segment is what `sp.ldf` loaded, inside lo..hi-1. A share is cut where an image ends,
+    and every np positions from there: the block is its block p0 / np, which begins p0 positions
+    behind the share's start unless an image ended before.
     """
 
     mnemonic = "sp.run"
     opcode = 0x16
     unit = "cl"
-    p0 = Field(87, 64, "first position of the block, from the start of the share")
-    np = Field(63, 57, "positions")
+    p0 = Field(87, 64, "number of the block, times np")
+    np = Field(63, 57, "positions of a block")
     lo = Field(56, 45, "first chunk")
     hi = Field(44, 33, "one past the last chunk")
     clear = Field(32, 32, "1: psums start at 0")
@@ -258,8 +259,8 @@ class Drn(Instruction):
     mnemonic = "sp.drn"
     opcode = 0x17
     unit = "drn"
-    p0 = Field(87, 64, "first position of the block, from the start of the share")
-    np = Field(63, 57, "positions")
+    p0 = Field(87, 64, "number of the block, times np")
+    np = Field(63, 57, "positions of a block")
     z = Field(56, 53, "set of the batch")
     oaddr = Field(52, 37, "first word of the output buffer", unit="words")
     nf = Field(36, 29, "filters of the set")

@@ -1,11 +1,11 @@
-"""SparTen: the shape of the machine, and where its memories' slots lie for it.
+"""SparTen: the shape of the machine, where its memories' slots lie, how positions are cut.
 
 Every slot begins with a tag, in which the machine notes what the slot holds.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..encoding import Field, Instruction
 from ..footprint import Region
@@ -81,3 +81,36 @@ class Shape(Instruction):
         return Region(
             name, (2 * index + half) * size, size if nbytes is None else TAG_BYTES + nbytes
         )
+
+
+class Positions(NamedTuple):
+    """The output positions of a layer, cut into shares and those into blocks (section 4).
+
+    A share is cut where an image ends, and every `block` positions from there.
+
+    Args:
+        total: Positions of all images.
+        per_image: Positions of an image.
+        shares: Shares.
+        block: Most positions of a block.
+    """
+
+    total: int
+    per_image: int
+    shares: int
+    block: int
+
+    def part(self, share: int, number: int) -> tuple[int, int]:
+        """First position, and how many there are, of a block of a share; 0 if it has none."""
+        length = -(-self.total // self.shares)
+        start = share * length
+        end = min(start + length, self.total)
+        head = self.per_image - start % self.per_image
+        blocks = -(-head // self.block)
+        if number < blocks:
+            first, last = start + number * self.block, start + head
+        else:
+            image, at = divmod(number - blocks, -(-self.per_image // self.block))
+            image_start = start + head + image * self.per_image
+            first, last = image_start + at * self.block, image_start + self.per_image
+        return first, max(0, min(first + self.block, last, end) - first)

@@ -16,7 +16,7 @@ from .sparten_state import (
     Floats,
     Int64s,
     Layer,
-    block_of,
+    blocks_of,
     read_band,
     read_filters,
     read_slot,
@@ -117,15 +117,12 @@ def _check_turn(layer: Layer, inst: Run, z: int, lo: int, hi: int) -> None:
 
 
 def _inputs(state: State, layer: Layer, inst: Run) -> list[Input]:
-    """The positions of every share that has some, and the pixels under them."""
+    """The positions of every share that has the block, and the pixels under them."""
     inputs: list[Input] = []
     per_image = layer.geo["e"] * layer.geo["f"]
-    for share in range(layer.cfg["as"]):
-        block = block_of(layer, share, inst.p0, inst.np)
-        if block.count:
-            band = read_band(state, layer, share, inst.half, block.first // per_image)
-            inputs.append(Input(block, band, _pixels(layer, block, band)))
-    require(bool(inputs), f"no share has a position p0={inst.p0}")
+    for block in blocks_of(layer, inst.p0, inst.np):
+        band = read_band(state, layer, block.share, inst.half, block.first // per_image)
+        inputs.append(Input(block, band, _pixels(layer, block, band)))
     return inputs
 
 
@@ -234,12 +231,10 @@ def drn_cost(state: State, inst: Drn) -> Cost:
     require(inst.z < sets, f"set {inst.z} is beyond the {sets} of a batch")
     table = read_table(state, layer, inst.z, inst.half)
     count = table.outputs.size
+    require(inst.np > 0, "np is 0")
     require(count == inst.nf, f"nf={inst.nf}, but the table of set {inst.z} has {count} filters")
     parts: list[Int64s] = []
-    for share in range(layer.cfg["as"]):
-        block = block_of(layer, share, inst.p0, inst.np)
-        if not block.count:
-            continue
+    for block in blocks_of(layer, inst.p0, inst.np):
         slot = psum_slot(layer, inst.z, block, inst.bank, count)
         held = read_tag(state, slot)[:4]
         require(
@@ -249,7 +244,6 @@ def drn_cost(state: State, inst: Drn) -> Cost:
             "the last sp.run of a block has last=1",
         )
         parts.append(_read_sums(state, slot, count))
-    require(bool(parts), f"no share has a position p0={inst.p0}")
     sums = np.concatenate(parts)[:, np.argsort(table.outputs, kind="stable")]
     limit = 1 << (spec.acc_bits - 1)
     kept = np.clip(sums, -limit, limit - 1)

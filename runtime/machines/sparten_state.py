@@ -10,7 +10,7 @@ from ...isa.errors import TrapError
 from ...isa.footprint import Region
 from ...isa.formats.sparsemap import chunk_widths
 from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, SpartenSpec, pixel_bytes
-from ...isa.targets.sparten_shape import TAG_BYTES, Shape
+from ...isa.targets.sparten_shape import TAG_BYTES, Positions, Shape
 from ..machine import State
 
 Bytes = npt.NDArray[np.uint8]
@@ -157,25 +157,15 @@ def tag(*numbers: int) -> Bytes:
     return padded.view(np.uint8)
 
 
-def block_of(layer: Layer, share: int, p0: int, count: int) -> Block:
-    """What a share has of positions p0..p0+count-1, counted from its start; none perhaps.
-
-    Raises:
-        TrapError: The positions are of two images.
-    """
-    cfg, geo = layer.cfg, layer.geo
-    per_image = geo["e"] * geo["f"]
-    total = geo["n"] * per_image
-    length = -(-total // cfg["as"])
-    first = share * length + p0
-    count = max(0, min(count, length - p0, total - first))
-    last = first + max(0, count - 1)
-    require(
-        first // per_image == last // per_image,
-        f"positions {first}..{last} of share {share} are of more than one image",
-        "cut blocks where an image ends",
-    )
-    return Block(share, first, count)
+def blocks_of(layer: Layer, p0: int, most: int) -> list[Block]:
+    """Block p0 / most of every share that has it."""
+    require(p0 % most == 0, f"p0={p0} is no multiple of np={most}")
+    per_image = layer.geo["e"] * layer.geo["f"]
+    cut = Positions(layer.geo["n"] * per_image, per_image, layer.cfg["as"], most)
+    blocks = [Block(q, *cut.part(q, p0 // most)) for q in range(cut.shares)]
+    blocks = [block for block in blocks if block.count]
+    require(bool(blocks), f"no share has block {p0 // most}")
+    return blocks
 
 
 def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> Band:

@@ -1,6 +1,5 @@
 """SparTen's sets, ranks, split, blocks and segments: what section 6 of its sheet says, by hand."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ from spcc.compiler.targets.sparten_mapping import (
     Plan,
     Problem,
     balance,
+    block_count,
     choose_block,
     choose_shares,
-    cut_blocks,
     cut_segments,
     filter_chunks,
     plan,
@@ -23,6 +22,7 @@ from spcc.compiler.targets.sparten_mapping import (
 )
 from spcc.isa.formats.sparsemap import record_sizes
 from spcc.isa.targets.sparten import SpartenSpec
+from spcc.isa.targets.sparten_shape import Positions
 
 POINT = Window(1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1)
 
@@ -153,35 +153,43 @@ def test_a_block_of_one_row_needs_the_rows_of_one() -> None:
     assert choose_block(spec, mapped(32)) == 1
 
 
-blocks = st.tuples(
-    st.integers(1, 5), st.integers(1, 7), st.integers(1, 6), st.integers(1, 5), st.integers(1, 9)
-)
+blocks = st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
 
 
 @given(blocks)
-def test_blocks_cover_every_share_once_and_stay_in_an_image(case: tuple[int, ...]) -> None:
-    images, OH, OW, shares, most = case
-    layer = problem(images=images, OH=OH, OW=OW)
-    length = -(-layer.positions // shares)
-    found = list(cut_blocks(layer, Plan(shares, 1, most)))
-    edges = [first for first, _ in found] + [length]
-    assert edges[0] == 0
-    assert [last - first for first, last in pairwise(edges)] == [count for _, count in found]
-    assert all(0 < count <= most for _, count in found)
+def test_blocks_are_shares_cut_at_images_and_every_so_many(case: tuple[int, ...]) -> None:
+    images, per_image, shares, most = case
+    cut = Positions(images * per_image, per_image, shares, most)
+    length = -(-cut.total // shares)
+    longest = 0
     for share in range(shares):
-        for first, count in found:
-            positions = range(share * length + first, share * length + first + count)
-            inside = [p for p in positions if p < layer.positions]
-            assert len({p // (OH * OW) for p in inside}) <= 1
+        wanted: list[list[int]] = []
+        for position in range(share * length, min((share + 1) * length, cut.total)):
+            is_new = not wanted or position % per_image == 0 or len(wanted[-1]) == most
+            wanted += [[]] * is_new
+            wanted[-1] = [*wanted[-1], position]
+        parts = [cut.part(share, number) for number in range(len(wanted) + 2)]
+        assert [list(range(p, p + n)) for p, n in parts] == [*wanted, [], []]
+        longest = max(longest, len(wanted))
+    assert block_count(cut) == longest
 
 
 def test_blocks_end_where_images_do() -> None:
+    def parts(shares: int, block: int) -> list[list[tuple[int, int]]]:
+        cut = mapped(7, images=2).cut(Plan(shares, 1, block))
+        found = [[cut.part(q, at) for at in range(block_count(cut))] for q in range(shares)]
+        return [[part for part in share if part[1]] for share in found]
+
     # Two images of 49 in two shares of 49: no image ends inside one.
-    assert list(cut_blocks(mapped(7, images=2), Plan(2, 1, 64))) == [(0, 49)]
-    assert list(cut_blocks(mapped(7, images=2), Plan(1, 2, 64))) == [(0, 49), (49, 49)]
+    assert parts(2, 64) == [[(0, 49)], [(49, 49)]]
+    assert parts(1, 64) == [[(0, 49), (49, 49)]]
     # Shares of 25: the second image begins in the second share, behind 24 of its positions.
-    found = list(cut_blocks(mapped(7, images=2), Plan(4, 1, 20)))
-    assert found == [(0, 20), (20, 4), (24, 1)]
+    assert parts(4, 20) == [
+        [(0, 20), (20, 5)],
+        [(25, 20), (45, 4), (49, 1)],
+        [(50, 20), (70, 5)],
+        [(75, 20), (95, 3)],
+    ]
 
 
 # Segments ----------------------------------------------------------------------------------------
