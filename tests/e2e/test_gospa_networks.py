@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from spcc.isa.asm import assemble, disassemble
 from spcc.isa.program import Program
 from spcc.isa.targets.gospa import ISA, GospaSpec
+from spcc.models.builder import GraphBuilder
 from spcc.models.small import BUILDERS
+from spcc.tools import api
 from spcc.tools.compile_flow import Request, compile_request
 from spcc.tools.run_flow import check_run, run_program
 from spcc.tools.sources import Model
@@ -85,6 +88,30 @@ def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: Gos
     instructions = program.instructions(ISA)
     assert assemble(disassemble(instructions, ISA), ISA) == instructions
     assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
+
+
+def test_features_of_a_concatenation_are_read_alone() -> None:
+    """A member that a layer reads, too, has no neighbour's features in its folded channels."""
+    build, rng = GraphBuilder("features"), np.random.default_rng(0)
+
+    def dense(value: str, K: int, C: int) -> str:
+        weights = rng.standard_normal((K, C)).astype(np.float32)
+        return build.node("Relu", build.node("Gemm", value, build.constant(weights), transB=1))
+
+    x = build.input(2, 30)
+    members = [dense(x, 37, 30), dense(x, 45, 30)]
+    both = build.node("Concat", *members, axis=1)
+    outputs = (dense(members[0], 5, 37), dense(members[1], 5, 45), dense(both, 6, 82))
+    feeds = {"x": rng.standard_normal((2, 30)).astype(np.float32)}
+    program = api.compile(
+        build.model(build.node("Concat", *outputs, axis=1)), "gospa", inputs=feeds
+    )
+    session = api.InferenceSession(program)
+    session.run(None, feeds, taps=True)
+    layers = {entry["source"]: entry["counters"] for entry in session.report["layers"]}
+    found = [c["apu_scanned"] for c in layers.values() if c.get("runs")][2:]
+    one, other = (int(np.count_nonzero(session.taps[name])) for name in members)
+    assert found == [one, other, one + other]
 
 
 def run(tmp_path: Path, *argv: str) -> dict[str, Any]:
