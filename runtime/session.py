@@ -15,7 +15,8 @@ from .machine import Machine, State
 from .memory import Dram
 from .report import build_report
 from .tensors import Array, element_type, is_storable, load_tensor, store_tensor
-from .trace import EVENT_LIMIT, write_trace
+from .trace import EVENT_LIMIT, Written, write_trace
+from .trace_counters import Counts
 
 _ONNX_NAMES = {"float32": "float", "float64": "double"}
 
@@ -61,6 +62,7 @@ class InferenceSession:
         self.taps: dict[str, Array] = {}
         self._host = Host(program.fragments)
         self._execution: Execution | None = None
+        self._counts = Counts()
 
     def get_inputs(self) -> list[Port]:
         """The network's inputs."""
@@ -112,7 +114,9 @@ class InferenceSession:
             if info.output is not None and info.source:
                 self.taps[info.source] = load_tensor(state.holder(info.output.memory), info.output)
 
-        options = Options(max_cycles, self._host, tap if taps else None, progress)
+        self._counts = Counts()
+        note = self._counts.note if trace else None
+        options = Options(max_cycles, self._host, tap if taps else None, progress, note)
         execution = self.interpreter.run(dram, options)
         self._execution = execution if trace else None
         self.report = build_report(
@@ -120,8 +124,8 @@ class InferenceSession:
         )
         return [load_tensor(dram, info) for info in wanted]
 
-    def write_trace(self, path: str | os.PathLike[str], event_limit: int = EVENT_LIMIT) -> int:
-        """Write the last run as a Chrome/Perfetto trace; the number of events.
+    def write_trace(self, path: str | os.PathLike[str], event_limit: int = EVENT_LIMIT) -> Written:
+        """Write the last run as a Chrome/Perfetto trace, and say how much was written.
 
         Raises:
             UsageError: The last run was not made with `trace=True`.
@@ -129,7 +133,7 @@ class InferenceSession:
         """
         if self._execution is None:
             raise UsageError("there is no trace to write", hint="run the session with trace=True")
-        return write_trace(path, self.interpreter, self._execution, event_limit)
+        return write_trace(path, self.interpreter, self._execution, self._counts, event_limit)
 
     def _outputs(self, names: Sequence[str] | None) -> list[TensorInfo]:
         known = {info.name: info for info in self.program.outputs}

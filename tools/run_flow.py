@@ -125,9 +125,9 @@ def report_of(ran: Ran, about: About, checked: Checked | None) -> Report:
 
 
 def write_trace(ran: Ran, folder: Path) -> None:
-    """Write trace.json and say how large it is."""
-    count = ran.session.write_trace(folder / "trace.json")
-    print(f"trace: {count} events in {folder / 'trace.json'}", file=sys.stderr)
+    """Write trace.json and say how much of the run it holds."""
+    path = folder / "trace.json"
+    print(f"trace: {path}: {ran.session.write_trace(path).message}", file=sys.stderr)
 
 
 def warn_of_saturation(report: Report) -> None:

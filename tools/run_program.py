@@ -48,7 +48,9 @@ def run_file(args: argparse.Namespace, command: tuple[str, ...]) -> int:
             write_report(report, args.out_dir)
     if trace:
         with placing(args.trace):
-            ran.session.write_trace(args.trace)
+            written = ran.session.write_trace(args.trace)
+        if written.cut is not None:
+            print(f"warning: {plain(str(args.trace))}: {written.message}", file=sys.stderr)
     if args.profile:
         print_report(report, sys.stdout)
     else:
