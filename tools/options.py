@@ -22,7 +22,11 @@ it (digits)."""
 def parser() -> argparse.ArgumentParser:
     """The argument parser."""
     p = argparse.ArgumentParser("spcc", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
-    p.add_argument("model", nargs="?", help="ONNX file, or one that ships: digits, light:NAME")
+    p.add_argument(
+        "model",
+        nargs="?",
+        help="ONNX file, or one that ships: digits, light:NAME, a name of spcc-zoo",
+    )
     p.add_argument("--target", help=f"accelerator (default: {DEFAULT_TARGET}), or NAME:VARIANT")
     p.add_argument("--version", action="version", version=f"spcc {__version__}")
     _machine(p.add_argument_group("machine"))

@@ -8,7 +8,6 @@ density is the pool's, because max pooling and ReLU both commute with what follo
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,7 @@ from .networks import MATRIX_OPS, Network, Node
 from .weights import draw_weights
 
 Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 IMAGE_SEED_STEP = 2_000_003  # keeps the images here apart from those of small seeds
 DEFAULT_DENSITY = 0.5  # of a ReLU about which nothing is published
@@ -255,8 +255,8 @@ def _own_bounds(ordered: Floats, densities: npt.NDArray[np.float64]) -> npt.NDAr
     for row, density in zip(ordered, densities, strict=True):
         rank = _rank(row, density)
         if 0 < rank < row.size and row[rank - 1] == row[rank]:
-            first = int(np.searchsorted(row, row[rank], "left"))
-            last = int(np.searchsorted(row, row[rank], "right"))
+            first = int(np.count_nonzero(row < row[rank]))
+            last = int(np.count_nonzero(row <= row[rank]))
             wanted = row.size * (1 - density) - owed
             rank = first if wanted - first <= last - wanted else last
             owed = rank - wanted
@@ -264,12 +264,12 @@ def _own_bounds(ordered: Floats, densities: npt.NDArray[np.float64]) -> npt.NDAr
     return np.array(bounds)
 
 
-def _rank(ordered: npt.NDArray[Any], density: float) -> int:
+def _rank(ordered: Values, density: float) -> int:
     """How many of the values are to lie below the bound."""
     return min(max(ordered.size - round(density * ordered.size), 0), ordered.size)
 
 
-def _between(ordered: npt.NDArray[Any], rank: int) -> float:
+def _between(ordered: Values, rank: int) -> float:
     """Return a bound with `rank` values below it: half way between two of them."""
     low = float(ordered[rank - 1]) if rank else float(ordered[0]) - 1
     high = float(ordered[rank]) if rank < ordered.size else float(ordered[-1]) + 1

@@ -10,7 +10,6 @@ from .networks import INPUT, Node
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Integers = npt.NDArray[np.int64]
 
 CENTRED_MIN = 16  # nonzeros from which a filter is centred: of few, hardly anything would be left
 PATTERN_GROUP = 8  # consecutive filters that share a pattern (SPOTS sheet, section 3: G)
@@ -93,32 +92,27 @@ def largest_mask(norms: npt.NDArray[np.floating], count: int) -> Mask:
 def pattern_mask(weights: Floats, count: int) -> Mask:
     """Keep whole groups of 8 consecutive filters at one position, those of largest norm.
 
-    The norm is the mean square, so that a shorter last group has its chance (SPOTS sheet,
-    section 6.1). Where `count` ends inside a group, that one keeps its largest weights only.
+    Of equal ones the lower position stays (SPOTS sheet, section 6.1). Where `count` ends inside a
+    group, that one keeps its largest weights only.
 
     Args:
-        weights: [K, ...].
+        weights: [K, ...], K a multiple of 8.
         count: Nonzeros to keep, exactly.
 
     Returns:
         A mask of the weights' shape.
     """
-    K = weights.shape[0]
-    flat = weights.reshape(K, -1)
-    starts: Integers = np.arange(0, K, PATTERN_GROUP, dtype=np.int64)
-    sizes: Integers = np.minimum(PATTERN_GROUP, K - starts)
-    squares = np.square(flat, dtype=np.float64)
-    norms = np.add.reduceat(squares, starts, axis=0) / sizes[:, None]
-    order = np.argsort(-norms, axis=None, kind="stable")
-    members = np.broadcast_to(sizes[:, None], norms.shape).reshape(-1)[order]
-    before = members.cumsum() - members
-    flat_quota: Integers = np.empty(norms.size, np.int64)
-    flat_quota[order] = np.clip(count - before, 0, members)
-    quota = flat_quota.reshape(norms.shape)
-    mask = np.repeat(quota == sizes[:, None], sizes, axis=0)
-    for group, column in np.argwhere((quota > 0) & (quota < sizes[:, None])):
-        rows = slice(starts[group], starts[group] + sizes[group])
-        mask[rows, column] = largest_mask(squares[rows, column], int(quota[group, column]))
+    assert weights.shape[0] % PATTERN_GROUP == 0, weights.shape
+    grouped = weights.reshape(weights.shape[0] // PATTERN_GROUP, PATTERN_GROUP, -1)
+    norms = np.zeros((grouped.shape[0], grouped.shape[2]), np.float32)
+    for member in range(PATTERN_GROUP):
+        norms += np.square(grouped[:, member])
+    whole, rest = divmod(count, PATTERN_GROUP)
+    full = largest_mask(norms, whole)
+    mask = np.repeat(full[:, None], PATTERN_GROUP, axis=1)
+    if rest:
+        group, column = np.argwhere(largest_mask(norms, whole + 1) & ~full)[0]
+        mask[group, :, column] = largest_mask(np.abs(grouped[group, :, column]), rest)
     return mask.reshape(weights.shape)
 
 

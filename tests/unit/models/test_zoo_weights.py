@@ -93,15 +93,14 @@ def test_groups_of_eight_filters_share_a_pattern(node_name: str) -> None:
     assert np.count_nonzero(partial) <= 1  # where the published count ends inside a group
 
 
-def test_pattern_groups_go_by_mean_square() -> None:
-    weights = np.zeros((10, 3), np.float32)  # groups of 8 and of 2 filters
-    weights[:8] = [3, 2, 1]
-    weights[8:] = [2.5, 0.5, 4]
-    assert pattern_mask(weights, 2).nonzero()[1].tolist() == [2, 2]
-    mask = pattern_mask(weights, 2 + 8 + 2)
+def test_pattern_groups_go_by_norm() -> None:
+    weights = np.repeat(np.array([[3, 2, 1], [2.5, 0.5, 4]], np.float32), 8, axis=0)
+    mask = pattern_mask(weights, 16)
     assert mask[:8].tolist() == [[True, False, False]] * 8
-    assert mask[8:].tolist() == [[True, False, True]] * 2
-    assert np.count_nonzero(pattern_mask(weights, 15)) == 15
+    assert mask[8:].tolist() == [[False, False, True]] * 8
+    weights[12, 0] = 2.6  # the largest of the next group; of its equals the first stays
+    more = pattern_mask(weights, 16 + 2) & ~mask
+    assert np.argwhere(more).tolist() == [[8, 0], [12, 0]]
 
 
 def test_of_sixteen_filters_the_eight_largest_stay() -> None:
