@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.passes import ModulePass
 
+from ...isa.errors import UnsupportedError
 from ...isa.targets.sparten import SpartenSpec
 from ..backend.window import weight_matrix
 from ..context import context_of, main_of, target_of
@@ -48,7 +49,10 @@ class SpartenBalanceFiltersPass(ModulePass):
     def _balance(self, spec: SpartenSpec, layer: SumsOp, store: WeightStore) -> None:
         assert isinstance(layer.weight.owner, WeightOp)
         key, problem = layer.weight.owner.key.data, problem_of(layer)
-        result = balance(spec, problem, weight_matrix(layer, store[key]))
+        try:
+            result = balance(spec, problem, weight_matrix(layer, store[key]))
+        except UnsupportedError as error:
+            raise UnsupportedError(error.message, layer.label, error.hint) from error
         layer.attributes[ARRAYS] = to_attribute(
             {
                 name: store.add(store.fresh_key(key, f"sparten_{name}"), array)

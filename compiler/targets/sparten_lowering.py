@@ -206,18 +206,17 @@ class WindowLowering:
             image, within = divmod(first, per_image)
             oy0, last = within // window.OW, (within + here - 1) // window.OW
             low, high = window.input_rows(oy0, last - oy0 + 1)
-            # Windows that lie in the padding altogether need no row; the machine asks for one.
-            low = min(low, window.H - 1)
-            rows = max(high - low, 1)
+            if low == high:  # all windows lie in the padding
+                continue
             pixel = (image * window.H + low) * window.W
-            positions = rows * window.W
+            positions = (high - low) * window.W
             pitch = self.source.pitch
             self.schedule.set_dims(LD, ((positions, pitch),) if positions > 1 else ())
             self.schedule.emit(
                 Lda(
                     daddr=self.source.address(pixel) + 2 * group * self.problem.channels,
                     row0=low,
-                    rows=rows,
+                    rows=high - low,
                     img=image,
                     half=half,
                     q=share,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...isa.errors import UnsupportedError
 from ...isa.formats.sparsemap import cut_chunks, mask_bytes, record_sizes
 from ...isa.targets.sparten import SpartenSpec
 from ...isa.targets.sparten_shape import Positions
@@ -199,7 +200,11 @@ def set_table(spec: SpartenSpec, sizes: Numbers) -> Bytes:
 
 
 def cut_segments(spec: SpartenSpec, sizes: Numbers, table: Bytes) -> list[int]:
-    """One past the last chunk of each segment of a set, whose records fit the CUs (step 6)."""
+    """One past the last chunk of each segment of a set, whose records fit the CUs (step 6).
+
+    Raises:
+        UnsupportedError: A single chunk does not fit.
+    """
     chunks = len(sizes)
     keys = np.broadcast_to(table, sizes.shape) + spec.cus * np.arange(chunks)[:, None]
     loads = np.bincount(keys.reshape(-1), sizes.reshape(-1), chunks * spec.cus)
@@ -207,8 +212,15 @@ def cut_segments(spec: SpartenSpec, sizes: Numbers, table: Bytes) -> list[int]:
     ends: list[int] = []
     before, low = np.zeros(spec.cus), 0
     while low < chunks:
-        fits = ((totals[low:] - before) <= spec.fbuf_bytes).all(axis=1)
-        low += int(np.argmin(fits)) if not fits.all() else chunks - low
+        most = (totals[low:] - before).max(axis=1)
+        count = int(np.searchsorted(most, spec.fbuf_bytes, side="right"))
+        if not count:
+            raise UnsupportedError(
+                f"chunk {low} needs {int(most[0])} bytes of a CU, but its memory has fbuf_bytes = "
+                f"{spec.fbuf_bytes}",
+                hint="raise fbuf_bytes with --set",
+            )
+        low += count
         ends.append(low)
         before = totals[low - 1]
     return ends

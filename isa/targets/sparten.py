@@ -65,9 +65,8 @@ class SpartenSpec(BaseSpec, frozen=True, kw_only=True):
         for name in ("bus_bits", "perm_bw"):
             self.require(name, 1, 1 << 16)
         self.require("pos_block", 1, Run.np.maximum)
-        self.require("ibuf_bytes", 64, Shape.ibuf.maximum)
-        record = -(-self.chunk // 8) + 2 * self.chunk
-        self.require("fbuf_bytes", 2 * record, Shape.fbuf.maximum)
+        self.require("ibuf_bytes", 1, Shape.ibuf.maximum)
+        self.require("fbuf_bytes", 1, Shape.fbuf.maximum)
         self.require("acc_bits", 16, 32)
         block = 4 * self.clusters * self.pos_block * self.set_filters
         self.require("obuf_bytes", block, 4 * (Drn.oaddr.maximum + 1), 4)

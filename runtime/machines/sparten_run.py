@@ -121,27 +121,31 @@ def _inputs(state: State, layer: Layer, inst: Run) -> list[Input]:
     inputs: list[Input] = []
     per_image = layer.geo["e"] * layer.geo["f"]
     for block in blocks_of(layer, inst.p0, inst.np):
+        y, x = _taps(layer, block)
+        if (y < 0).all():  # all windows lie in the padding
+            inputs.append(Input(block, Band.empty(layer), y))
+            continue
         band = read_band(state, layer, block.share, inst.half, block.first // per_image)
-        inputs.append(Input(block, band, _pixels(layer, block, band)))
+        row = y - band.row0
+        require(
+            bool(((row >= 0) & (row < band.rows) | (y < 0)).all()),
+            f"positions {block.first}..{block.first + block.count - 1} need rows beyond "
+            f"{band.row0}..{band.row0 + band.rows - 1}, which share {block.share} holds",
+        )
+        inputs.append(Input(block, band, np.where(y < 0, -1, row * layer.geo["w"] + x)))
     return inputs
 
 
-def _pixels(layer: Layer, block: Block, band: Band) -> Int64s:
-    """The pixel of the band under each tap of each position, -1 outside the map."""
+def _taps(layer: Layer, block: Block) -> tuple[Int64s, Int64s]:
+    """Row and column under each tap [positions, taps] of a block; row -1 outside the map."""
     cfg, geo = layer.cfg, layer.geo
     within = (block.first + np.arange(block.count, dtype=np.int64)) % (geo["e"] * geo["f"])
     tap = np.arange(cfg["r"] * cfg["s"], dtype=np.int64)
     y = (within // geo["f"] * cfg["uh"] - cfg["pt"])[:, None] + tap // cfg["s"] * cfg["dh"]
     x = (within % geo["f"] * cfg["uw"] - cfg["pl"])[:, None] + tap % cfg["s"] * cfg["dw"]
     inside = (y >= 0) & (y < geo["h"]) & (x >= 0) & (x < geo["w"])
-    y -= band.row0
-    is_there = (y >= 0) & (y < band.rows)
-    require(
-        bool((is_there | ~inside).all()),
-        f"positions {block.first}..{block.first + block.count - 1} need rows beyond "
-        f"{band.row0}..{band.row0 + band.rows - 1}, which share {block.share} holds",
-    )
-    return np.where(inside, y * geo["w"] + x, -1)
+    y[~inside] = -1
+    return y, x
 
 
 def _join(spec: SpartenSpec, layer: Layer, share: Input, filters: Filters, totals: Int64s) -> int:

@@ -93,6 +93,13 @@ class Band(NamedTuple):
     row0: int
     rows: int
 
+    @classmethod
+    def empty(cls, layer: Layer) -> "Band":
+        """No rows."""
+        chunks, words = layer.cfg["nc"], -(-layer.shape.mask_bytes // 8)
+        masks, counts = np.zeros((0, chunks, words), np.uint64), np.zeros((0, chunks), np.int64)
+        return cls(np.zeros((0, layer.cfg["cg"])), masks, counts, 0, 0)
+
 
 class Table(NamedTuple):
     """A set's table.

@@ -282,6 +282,8 @@ def test_what_does_not_fit_is_said() -> None:
         UnsupportedError, match=r"need 288 bytes, but the input memory has .* = 128"
     ):
         compiled(single_conv(C=4, H=4, W=4), SpartenSpec(ibuf_bytes=128))
+    with pytest.raises(UnsupportedError, match=r"chunk 0 needs 48 bytes of a CU, .* = 47"):
+        compiled(single_conv(C=4, R=1, S=1, K=64), SpartenSpec(fbuf_bytes=47))
     with pytest.raises(UnsupportedError, match="a filter has 8192 chunks of 1 values, more than"):
         compiled(single_conv(C=512, R=4, S=4, H=4, W=4), SpartenSpec(chunk=1, ibuf_bytes=1 << 20))
 

@@ -301,7 +301,7 @@ def test_filters_that_do_not_fit_a_unit_trap() -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        {"clusters": 16}, {"cus": 128}, {"chunk": 0}, {"pos_block": 128}, {"fbuf_bytes": 543},
+        {"clusters": 16}, {"cus": 128}, {"chunk": 0}, {"pos_block": 128}, {"fbuf_bytes": 0},
         {"acc_bits": 33}, {"obuf_bytes": 65532}, {"PCAP": 252}, {"BCAP": 1020}, {"bus_bits": 0},
     ],
 )  # fmt: skip
