@@ -115,13 +115,16 @@ def _outcomes(jobs: Sequence[Job], args: Namespace, folder: Path) -> list[Outcom
     missing = [job for file, job in wanted.items() if file not in kept]
     failed: dict[str, Failure] = {}
     with progress_bar("compare") as progress, Pool(min(args.workers, len(missing))) as pool:
+        if progress:
+            progress(len(kept), len(wanted), f"{len(kept)} of {len(wanted)} runs")
         for done, (job, result) in enumerate(pool.results(missing), len(kept) + 1):
             if result.report is not None:
                 kept[job.file] = save_run(folder, job, result.report, result.warnings)
             else:
                 failed[job.file] = _failure(result)
             if progress:
-                progress(done, len(wanted), f"{job.model} on {job.machine}")
+                what = f"{done} of {len(wanted)} runs: {job.model} on {job.machine}"
+                progress(done, len(wanted), what)
     return [_outcome(job, kept, failed, args.check_layers) for job in jobs]
 
 

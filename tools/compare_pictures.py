@@ -19,13 +19,9 @@ _COLORS = (
 )  # fmt: skip
 """The first ones can be told apart by colour-blind people (Okabe and Ito 2008)."""
 _NOTHING = "#b4b8bd"
-_CLASS_COLORS = {
-    "effectual": "#0072b2",
-    "ineffectual": "#d55e00",
-    "gated": "#e69f00",
-    "skipped": "#8ccbe8",
-    "empty": _NOTHING,
-}
+_EXECUTED_COLORS = {"effectual": "#0072b2", "ineffectual": "#d55e00", "gated": "#e69f00"}
+_MAC_COLORS = {**_EXECUTED_COLORS, "skipped": "#8ccbe8"}
+_SLOT_COLORS = {**_EXECUTED_COLORS, "empty": _NOTHING}
 _TIME_COLORS = {
     "busy": "#0072b2",
     "stall dispatch": "#cc79a7",
@@ -103,11 +99,11 @@ def _of_network(
     busy = [(name, own) for name, own in groups if any(map(mac_shares, own.values()))]
     if busy:
         names = [name for name, _ in busy]
-        for suffix, caption, shares in (
-            ("macs", "What became of the MACs", mac_shares),
-            ("slots", "How the multipliers spent their cycles", slot_shares),
+        for suffix, caption, shares, colors in (
+            ("macs", "What became of the MACs", mac_shares, _MAC_COLORS),
+            ("slots", "How the multipliers spent their cycles", slot_shares, _SLOT_COLORS),
         ):
-            rows = [(t, _stack(busy, t, shares, _CLASS_COLORS)) for t in ran]
+            rows = [(t, _stack(busy, t, shares, colors)) for t in ran]
             yield suffix, caption, stacked(names, rows)
     for target in ran:
         yield from _own_classes(groups, target)
@@ -202,7 +198,6 @@ def _stacked_series(parts: Iterable[Parts], colors: dict[str, str]) -> list[Seri
     return [
         Series(name, color, tuple(each.get(name) for each in parts))
         for name, color in colors.items()
-        if any(name in each for each in parts) or name in _CLASS_COLORS
     ]
 
 

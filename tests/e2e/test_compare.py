@@ -133,9 +133,13 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare_flow, "progress_bar", bar)
     save(conv_relu(), "m.onnx")
     assert compare("m.onnx", *TWO, "-j", 1) == 0
-    assert told == [(1, 2, "m on spots"), (2, 2, "m on spots@small")]
+    assert told == [
+        (0, 2, "0 of 2 runs"),
+        (1, 2, "1 of 2 runs: m on spots"),
+        (2, 2, "2 of 2 runs: m on spots@small"),
+    ]
     assert compare("m.onnx", *TWO, "-j", 1, "--set", "spots@small.NC=8", "--resume") == 0
-    assert told[2:] == [(2, 2, "m on spots@small")]
+    assert told[3:] == [(1, 2, "1 of 2 runs"), (2, 2, "2 of 2 runs: m on spots@small")]
 
 
 # What is kept ------------------------------------------------------------------------------------
