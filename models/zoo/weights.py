@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 CENTRED_MIN = 16  # nonzeros from which a filter is centred: of few, hardly anything would be left
-PATTERN_GROUP = 8  # consecutive filters that share a pattern (SPOTS sheet, section 3: G)
+PATTERN_GROUP = 8  # consecutive filters that share a pattern (SPOTS sheet, section 2: G)
 
 
 def draw_weights(node: Node, densities: DensitySet, seed: int) -> list[Floats]:
@@ -92,7 +92,7 @@ def largest_mask(norms: npt.NDArray[np.floating], count: int) -> Mask:
 def pattern_mask(weights: Floats, count: int) -> Mask:
     """Keep whole groups of 8 consecutive filters at one position, those of largest norm.
 
-    Of equal ones the lower position stays (SPOTS sheet, section 6.1). Where `count` ends inside a
+    Of equal ones the lower position stays (SPOTS sheet, section 6). Where `count` ends inside a
     group, that one keeps its largest weights only.
 
     Args:
@@ -120,7 +120,7 @@ def diagonal_mask(weights: Floats, groups: int, block: int) -> Mask:
     """Keep in every block of filters by channels the diagonal of largest norm.
 
     Diagonal k of a block holds the kernels of filter i and channel (i + k) mod `block`; of equal
-    ones the smallest k stays (PermCNN sheet, section 6.2 `best`).
+    ones the smallest k stays (PermCNN sheet, section 6, `best`).
 
     Args:
         weights: [K, C/groups, R, S]; `block` divides K/groups and C/groups.
@@ -149,7 +149,7 @@ def diagonal_mask(weights: Floats, groups: int, block: int) -> Mask:
 def largest_of_mask(weights: Floats, kept: int, of: int) -> Mask:
     """Keep the `kept` largest of every `of` consecutive filters at each position.
 
-    Of equal ones the lower filter stays (SparseCore sheet, section 6.1).
+    Of equal ones the lower filter stays (SparseCore sheet, section 6).
 
     Args:
         weights: [K, ...]; `of` divides K and the filters of a group.
