@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -53,9 +53,23 @@ def apply_settings(
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from error
+        _check_words(spec_type, merged)
         raise UsageError(
             f"{error}", "configuration", "`spcc --print-config` shows every parameter and its type"
         ) from error
+
+
+def _check_words(spec_type: type[BaseSpec], values: Mapping[str, Any]) -> None:
+    """Name the words to choose from where one is wrong."""
+    kinds = get_type_hints(spec_type)
+    for name, value in values.items():
+        words = get_args(kinds[name])
+        if get_origin(kinds[name]) is Literal and value not in words:
+            raise UsageError(
+                f"{name} = {value} is none of {', '.join(map(str, words))}",
+                "configuration",
+                "`spcc --print-config` shows every parameter and its default",
+            )
 
 
 def _parse(setting: str) -> tuple[str, Any]:
