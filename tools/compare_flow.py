@@ -49,7 +49,8 @@ def compare(args: Namespace, stdout: TextIO) -> int:
     inputs = [*args.model, args.calibration, *files, *arrays]
     report = wanted_report(args)
     refuse_overwriting([*(folder / name for name in FILES), report], inputs)
-    networks = find_networks(args)
+    with progress_bar("networks") as progress:
+        networks = find_networks(args, progress)
     jobs = make_jobs(networks, machines, args)
     with placing_in(folder / "runs"):
         outcomes = _outcomes(jobs, args, folder)

@@ -17,6 +17,7 @@ from .array_files import load_arrays, read_inputs
 from .compare_plan import Configuration
 from .compare_schema import SCHEMA_VERSION, ModelInfo
 from .compile_flow import parse_prune
+from .progress import Progress
 from .report import versions
 from .report_schema import SCHEMA_VERSION as REPORT_VERSION
 from .sources import DEFAULT_MODEL, find_model, plain
@@ -63,15 +64,22 @@ class Job:
     file: str
 
 
-def find_networks(args: Namespace) -> list[Network]:
-    """The models of the command line.
+def find_networks(args: Namespace, progress: Progress | None = None) -> list[Network]:
+    """The models of the command line; those that are built take their time.
+
+    Args:
+        args: The options.
+        progress: Told which one is next.
 
     Raises:
         FrontendError: There is no such file or network.
         UsageError: Two have the same name.
     """
     found: dict[str, Network] = {}
-    for text in args.model or [DEFAULT_MODEL]:
+    texts = args.model or [DEFAULT_MODEL]
+    for index, text in enumerate(texts):
+        if progress:
+            progress(index, len(texts), plain(text))
         if not text:
             raise UsageError("the name is empty", "MODEL", "give ONNX files or networks that ship")
         model = find_model(text, args.seed, args.batch)

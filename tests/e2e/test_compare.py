@@ -123,23 +123,26 @@ def test_bytes_do_not_depend_on_the_number_of_processes() -> None:
 
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[Any, ...]] = []
 
     @contextmanager
     def bar(title: str) -> Generator[Any]:
-        assert title == "compare"
-        yield lambda *words: told.append(words)
+        yield lambda *words: told.append((title, *words))
 
     monkeypatch.setattr(compare_flow, "progress_bar", bar)
     save(conv_relu(), "m.onnx")
     assert compare("m.onnx", *TWO, "-j", 1) == 0
     assert told == [
-        (0, 2, "0 of 2 runs"),
-        (1, 2, "1 of 2 runs: m on spots"),
-        (2, 2, "2 of 2 runs: m on spots@small"),
+        ("networks", 0, 1, "m.onnx"),
+        ("compare", 0, 2, "0 of 2 runs"),
+        ("compare", 1, 2, "1 of 2 runs: m on spots"),
+        ("compare", 2, 2, "2 of 2 runs: m on spots@small"),
     ]
     assert compare("m.onnx", *TWO, "-j", 1, "--set", "spots@small.NC=8", "--resume") == 0
-    assert told[3:] == [(1, 2, "1 of 2 runs"), (2, 2, "2 of 2 runs: m on spots@small")]
+    assert told[5:] == [
+        ("compare", 1, 2, "1 of 2 runs"),
+        ("compare", 2, 2, "2 of 2 runs: m on spots@small"),
+    ]
 
 
 # What is kept ------------------------------------------------------------------------------------
