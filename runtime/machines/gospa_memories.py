@@ -1,13 +1,13 @@
 """GoSPA's memories: what they hold and where (gospa sheet, sections 2 and 3)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...isa.errors import TrapError
 from ...isa.footprint import Region
-from ...isa.formats.gospa_vectors import bitmap_halfwords
+from ...isa.formats.gospa_vectors import Halfwords, bitmap_halfwords
 from ...isa.targets.gospa import GospaSpec
 from ..base import ppu_memories
-from ..machine import MemorySpec
+from ..machine import MemorySpec, State
 
 SUM_BYTES = 8
 """An accumulator as the interpreter keeps it: exact, clipped to acc_bits when drained."""
@@ -63,6 +63,29 @@ class Places(NamedTuple):
     def bank_bytes(self) -> int:
         """Bytes of a row's bank of accumulators, [PE][entry]."""
         return self.spec.cols * self.spec.acc_entries * SUM_BYTES
+
+
+class Decoded(NamedTuple):
+    """What was decoded from some bytes: valid as long as they stand.
+
+    Args:
+        raw: [streams, halfwords].
+        value: What they say.
+    """
+
+    raw: Halfwords
+    value: Any
+
+
+WEIGHTS, BOXES, PATCHES = "weights", "boxes", "patches"
+"""Kinds of keys of the state's cache: (WEIGHTS, row, base), (BOXES, row, half), (PATCHES, half)."""
+
+
+def forget_weights(state: State, first: int, last: int) -> None:
+    """Drop what was decoded from halfwords first..last-1 of the weight memories."""
+    for key, held in list(state.cache.items()):
+        if key[0] == WEIGHTS and key[2] < last and first < key[2] + held.raw.shape[1]:
+            del state.cache[key]
 
 
 def filter_halfwords(nch: int, taps: int) -> int:

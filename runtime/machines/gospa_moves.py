@@ -11,7 +11,7 @@ from ...isa.formats.gospa_vectors import Halfwords, Masks, bitmap_halfwords
 from ...isa.targets.gospa import CHUNK, MOST_TAPS, GospaSpec, Lda, Ldw, Map
 from ..base import dma_cycles
 from ..machine import Cost, State
-from .gospa_memories import Places, check_rows, require
+from .gospa_memories import Places, check_rows, forget_weights, require
 
 
 def lda_cost(state: State, inst: Lda) -> Cost:
@@ -118,6 +118,7 @@ def ldw(state: State, inst: Ldw) -> None:
         ldw_cost(state, inst)
     places = Places(state.spec)
     groups: list[_Group] = state.scratch["groups"]
+    forget_weights(state, inst.base, inst.base + inst.room)
     for rk, (streams, filters) in enumerate(groups):
         raw = filters.astype("<u8").view("<u2").reshape(inst.nch, -1)
         kept = raw[:, : bitmap_halfwords(inst.rs)]

@@ -24,7 +24,16 @@ from .gospa_core import (
     few_sums,
     patches,
 )
-from .gospa_memories import Places, check_rows, filter_halfwords, require
+from .gospa_memories import (
+    BOXES,
+    PATCHES,
+    WEIGHTS,
+    Decoded,
+    Places,
+    check_rows,
+    filter_halfwords,
+    require,
+)
 
 
 class Row(NamedTuple):
@@ -77,13 +86,6 @@ def check_cfg(state: State, inst: Cfg) -> None:
     require(inst.a_s <= state.spec.n_apu, f"as={inst.a_s} is more than {state.spec.n_apu} rows")
 
 
-class _Decoded(NamedTuple):
-    """What was decoded from some bytes: valid as long as they stand."""
-
-    raw: Halfwords
-    value: Any
-
-
 @dataclass
 class Chunk:
     """What a run works on.
@@ -113,20 +115,20 @@ class Chunk:
     def weights(self) -> list[Weights]:
         """The weights of each active row; rows whose streams are the same share them."""
         found: list[Weights] = []
-        before: _Decoded | None = None
+        before: Decoded | None = None
         for row in self.rows:
             before = self._row_weights(row, before)
             found.append(before.value)
         return found
 
-    def _row_weights(self, row: Row, other: _Decoded | None) -> _Decoded:
+    def _row_weights(self, row: Row, other: Decoded | None) -> Decoded:
         inst, spec, memory = self.inst, self.state.spec, self.state.memories["wmem"]
         shape = (row.filters, inst.nch, self.geometries[0].taps)
         start = self.places.streams(row.number, inst.base, 0, 0).base
         steps = (self.places.pe_bytes, 2)
         length = 2 * spec.w_half - inst.base
         view: Any = memory.tensor(start, (row.filters, length), steps, "uint16")
-        key = ("weights", row.number, inst.base, *shape)
+        key = WEIGHTS, row.number, inst.base
         candidates = (self.state.cache.get(key), other)
         held = next((h for h in candidates if h and _stands(view, h, shape)), None)
         if held is None:
@@ -162,18 +164,18 @@ class Chunk:
     def boxes(self) -> list[Boxes]:
         """The activations of each active row; rows that hold the same share them."""
         found: list[Boxes] = []
-        of_tile: dict[int, _Decoded] = {}
+        of_tile: dict[int, Decoded] = {}
         for row in self.rows:
             of_tile[row.rs] = held = self._row_boxes(row, of_tile.get(row.rs))
             found.append(held.value)
         return found
 
-    def _row_boxes(self, row: Row, other: _Decoded | None) -> _Decoded:
+    def _row_boxes(self, row: Row, other: Decoded | None) -> Decoded:
         inst, memory = self.inst, self.state.memories["act"]
         shape = (inst.nch, self.geometries[row.rs].bits)
         start = self.places.half(row.number, inst.half)
         view: Any = memory.tensor(start, (1, self.state.spec.act_half), (0, 2), "uint16")
-        key = ("boxes", row.number, inst.half, *shape)
+        key = BOXES, row.number, inst.half
         candidates = (self.state.cache.get(key), other)
         held = next((h for h in candidates if h and _stands(view, h, shape)), None)
         if held is None:
@@ -228,7 +230,7 @@ class Chunk:
 
     def _patches(self, boxes: list[Boxes]) -> npt.NDArray[np.float64]:
         """The im2col matrix of a tile set; k-blocks that run on the same boxes share it."""
-        key = ("patches", self.inst.half)
+        key = PATCHES, self.inst.half
         held = self.state.cache.get(key)
         if held is not None:
             others, geometries, columns = held
@@ -240,7 +242,7 @@ class Chunk:
         return columns
 
 
-def _stands(view: Halfwords, held: _Decoded, shape: tuple[int, ...]) -> bool:
+def _stands(view: Halfwords, held: Decoded, shape: tuple[int, ...]) -> bool:
     """Whether a memory still holds, or also holds, what was decoded as so many values."""
     raw = held.raw
     if held.value.values.shape != shape or raw.shape[1] > view.shape[1]:
@@ -248,7 +250,7 @@ def _stands(view: Halfwords, held: _Decoded, shape: tuple[int, ...]) -> bool:
     return np.array_equal(raw, view[:, : raw.shape[1]])
 
 
-def _decode_streams(view: Halfwords, shape: tuple[int, int, int], row: int) -> _Decoded:
+def _decode_streams(view: Halfwords, shape: tuple[int, int, int], row: int) -> Decoded:
     """The weights [filters, nch, taps] of a row's PEs."""
     try:
         values, longest = gospa_vectors.decode_streams(view, shape[1], shape[2])
@@ -258,10 +260,10 @@ def _decode_streams(view: Halfwords, shape: tuple[int, int, int], row: int) -> _
             f"weight memory of row {row}, {error.where}",
             "a gs.ldw of as many channels must come first",
         ) from error
-    return _Decoded(view[:, :longest].copy(), Weights(values))
+    return Decoded(view[:, :longest].copy(), Weights(values))
 
 
-def _decode_boxes(view: Halfwords, shape: tuple[int, int], row: int) -> _Decoded:
+def _decode_boxes(view: Halfwords, shape: tuple[int, int], row: int) -> Decoded:
     """The activations [nch, bits] of a row."""
     try:
         decoded = gospa_vectors.decode(view, *shape)
@@ -271,7 +273,7 @@ def _decode_boxes(view: Halfwords, shape: tuple[int, int], row: int) -> _Decoded
             f"activation buffer of row {row}, {error.where}",
             "a gs.lda of as many channels and the tile's box must come first",
         ) from error
-    return _Decoded(view[None, : decoded.size].copy(), Boxes(decoded.values, decoded.masks))
+    return Decoded(view[None, : decoded.size].copy(), Boxes(decoded.values, decoded.masks))
 
 
 def run_cost(state: State, inst: Run) -> Cost:
