@@ -81,6 +81,8 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         expanded_macs: The same after lowering (padding of groups, transposed convolution...).
         product_shift: Right shift of the layer's products before they are added up, in bits; None
             if it has none.
+        static_counts: What the compiler counted, under the names of counters; reports add it to
+            what the machine counts.
     """
 
     name: str
@@ -92,6 +94,7 @@ class LayerInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     nominal_macs: int = 0
     expanded_macs: int = 0
     product_shift: int | None = None
+    static_counts: dict[str, int] = {}
 
 
 class Fragment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

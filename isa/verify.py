@@ -132,6 +132,9 @@ def check_layers(layers: Sequence[LayerInfo], bounds: tuple[int, int]) -> None:
             )
         if layer.product_shift is not None and layer.product_shift < 0:
             raise ProgramError(f"product shift {layer.product_shift} must not be negative", where)
+        for name, count in layer.static_counts.items():
+            if count < 0:
+                raise ProgramError(f"count {name} = {count} must not be negative", where)
 
 
 def check_lines(lines: npt.NDArray[np.uint32], instruction_count: int, layer_count: int) -> None:

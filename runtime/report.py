@@ -1,5 +1,6 @@
 """A run as a plain dict: totals and one record per layer, ready for JSON."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -96,7 +97,9 @@ def _record(
     compute = sum(account.unit_cycles.get(unit, 0) for unit in machine.layer_units)
     if not machine.times_configuration:
         compute -= sum(account.configuration_cycles.get(unit, 0) for unit in machine.layer_units)
-    counters = {name: int(count) for name, count in sorted(account.counters.items())}
+    known = Counter(account.counters)
+    known.update(info.static_counts if info else {})
+    counters = {name: int(count) for name, count in sorted(known.items())}
     saturations = {name: count for name, count in counters.items() if _is_saturation(name)}
     srams = sorted((account.read_bytes.keys() | account.written_bytes.keys()) - {"dram"})
     return {

@@ -87,11 +87,13 @@ def tensor_info(attribute: Attribute) -> TensorInfo:
 
 
 def layer_attribute(info: LayerInfo) -> DictionaryAttr:
-    """A layer of the debug table without its output."""
+    """A layer of the debug table without its output; counts are left out if there are none."""
     names = {"name": info.name, "source": info.source}
     plain = {name: getattr(info, name) for name in info.__struct_fields__ if name != "output"}
     plain |= {key: to_text(name).data for key, name in names.items()}
     plain["nodes"] = [to_text(name).data for name in info.nodes]
+    if not info.static_counts:
+        del plain["static_counts"]
     return cast(DictionaryAttr, to_attribute(plain))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal
@@ -118,7 +119,7 @@ class _Lowering:
                 self._layer(
                     op.nodes.data, op.op_type.data, placement, _as_in_model(op),
                     op.tensor, _nominal_macs(op), self.target.expanded_macs(self.spec, op),
-                    _product_shift(op),
+                    _product_shift(op), self.target.static_counts(self.spec, op),
                 )  # fmt: skip
                 self.target.lower(self.schedule, self.spec, op)
             case _:
@@ -134,6 +135,7 @@ class _Lowering:
         macs: int = 0,
         expanded: int = 0,
         product_shift: int | None = None,
+        counts: Mapping[str, int] | None = None,
     ) -> None:
         source = from_text(tensor)
         name = from_text(nodes[0]) if nodes else source
@@ -147,6 +149,7 @@ class _Lowering:
             nominal_macs=macs,
             expanded_macs=expanded,
             product_shift=product_shift,
+            static_counts=dict(counts or {}),
         )
         output = tensor_attribute(tensor_info_of(result, source or name))
         attribute = layer_attribute(info)

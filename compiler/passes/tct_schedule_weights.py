@@ -18,12 +18,14 @@ from ..requirements import require
 from ..targets.ddn_tiling import SumsOp, warps_of
 from ..targets.tct_layers import (
     LISTING,
+    LONGEST_AHEAD,
     SCHEDULE,
     SUMMARY,
     Summary,
     Units,
     from_arrays,
     listing,
+    longest_ahead,
     schedule_layer,
     to_arrays,
 )
@@ -63,6 +65,7 @@ class TctScheduleWeightsPass(ModulePass):
                 for name, array in to_arrays(schedules).items()
             }
         )
+        layer.attributes[LONGEST_AHEAD] = ints(*longest_ahead(spec, layer, store[key]))
         layer.attributes[SUMMARY] = _to_attribute(Summary.of(spec, warps, schedules))
         if sum(warp.rows * warp.slots for warp in warps) * spec.lanes <= self.listing:
             layer.attributes[LISTING] = to_attribute(list(listing(spec, schedules)))

@@ -106,6 +106,8 @@ class TargetCompiler:
         pruning_block: Filters per group of `--prune group=AMOUNT` (spec).
         expanded_macs: MACs that a layer's tiles add to the nominal ones (spec, tiled op), for
             instance by spanning several groups.
+        static_counts: What is counted of a tiled layer at compile time (spec, op), by the names of
+            counters of a whole run; names that the machine does not count itself.
         strides: Where an activation [N, C, ...] lies in DRAM (spec, shape): bytes between
             neighbours along each dimension, images outermost. Row-major unless stated; where a
             reshape is then no view, `assign-layout` copies.
@@ -131,6 +133,7 @@ class TargetCompiler:
     narrows_weights: bool = False
     pruning_block: Callable[[Any], int] = lambda spec: 8
     expanded_macs: Callable[[Any, Operation], int] = lambda spec, op: 0
+    static_counts: Callable[[Any, Operation], dict[str, int]] = lambda spec, op: {}
     strides: Callable[[Any, tuple[int, ...]], tuple[int, ...]] = row_major
     channel_block: Callable[[Any], int] = lambda spec: 1
     feature_block: Callable[[Any], int] | None = None

@@ -19,11 +19,12 @@ from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp
 from ..layout import address_of
+from ..requirements import require
 from . import dadiannao as ddn
 from .base import PIPELINE, PackedWeights, TargetCompiler
 from .ddn_lowering import WindowLowering
-from .ddn_tiling import SumsOp, Warp, warps_of
-from .tct_layers import SUMMARY, chunk_count, encode_layer, schedule_layer
+from .ddn_tiling import Layer, SumsOp, Warp, warps_of
+from .tct_layers import LONGEST_AHEAD, SUMMARY, chunk_count, encode_layer, schedule_layer
 
 KEEP_ON_CHIP = "tct-keep-on-chip"
 PASSES = ("tct-shuffle-filters", "tct-schedule-weights", "tct-pack-weights", KEEP_ON_CHIP)
@@ -100,6 +101,21 @@ def lower(schedule: Schedule, spec: TctSpec, op: Operation) -> None:
     WindowLowering(schedule, spec, op, warps, ScheduledEntries(spec, op, warps)).emit()
 
 
+def static_counts(spec: TctSpec, op: Operation) -> dict[str, int]:
+    """The work of dense rows, as of dadiannao, and of entries made by lookahead alone.
+
+    All chunks of a warp together take as long as its longest unit has entries (section 7).
+    """
+    if not isinstance(op, Conv2dOp | MatmulOp):
+        return {}
+    require(LONGEST_AHEAD in op.attributes, "it is not scheduled", op.label, "tct-schedule-weights")
+    windows = Layer.of(spec, op).window_count
+    return {
+        "work_dense": windows * sum(warp.rows for warp in warps_of(op)),
+        "work_lookahead": windows * sum(from_attribute(op.attributes[LONGEST_AHEAD])),
+    }
+
+
 def weight_encoding(spec: TctSpec, frac: int, bits: int) -> EncodingAttr:
     """Chunks of entries, plain or run-length coded."""
     name = "tct_runs" if spec.image_form.is_compressed else "tct_entries"
@@ -132,6 +148,7 @@ COMPILER = TargetCompiler(
     forced_product_shift=ddn.COMPILER.forced_product_shift,
     weight_encoding=weight_encoding,
     expanded_macs=ddn.COMPILER.expanded_macs,
+    static_counts=static_counts,
     strides=ddn.COMPILER.strides,
     channel_block=ddn.COMPILER.channel_block,
     tile=ddn.COMPILER.tile,

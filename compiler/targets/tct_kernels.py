@@ -167,3 +167,32 @@ def schedule_unit(
             while chosen != _ZERO:
                 _promote(chosen, most, slot, row, weights, selects, masks, ahead, aside, order)
                 chosen = _fewest(masks, slot, row, lanes, ahead, aside)
+
+
+@jit(types.void(_WEIGHTS, _NUMBERS, array(types.uint8, 1)))
+def keep_rows(weights: Weights, ahead: Numbers, kept: Codes) -> None:
+    """Find the rows that `schedule_unit` keeps when every connection stays in its lane.
+
+    No lane competes with another for a weight then, so that all methods agree and a PE's lanes
+    are served at once.
+
+    Args:
+        weights: [R, slots, N], N <= 64; left as they are.
+        ahead: [I], of each connection in scan order.
+        kept: [R], gets 1 for the rows that become entries.
+    """
+    R, slots, _ = weights.shape
+    masks = _nonzero(weights, ahead)
+    for row in range(R):
+        kept[row] = 0
+        for slot in range(slots):
+            if masks[slot, row] != _ZERO:
+                kept[row] = 1
+        if kept[row] == 0:
+            continue
+        for slot in range(slots):
+            free = ~masks[slot, row]
+            for a in ahead:
+                taken = free & masks[slot, row + a]
+                masks[slot, row + a] ^= taken
+                free ^= taken

@@ -14,12 +14,20 @@ from ...isa.formats import tct_image
 from ...isa.targets.tct import TctSpec
 from .base import PackedWeights
 from .ddn_tiling import SumsOp, Warp, warp_matrix, warps_of
-from .tct_schedule import Scheduler, UnitSchedule, Weights, schedule_units
+from .tct_schedule import (
+    Scheduler,
+    UnitSchedule,
+    Weights,
+    count_entries_ahead,
+    schedule_units,
+)
 
 BATCH = 1 << 24
 """Weights that are scheduled at a time: enough for all threads, few enough for the memory."""
 SCHEDULE, SUMMARY, LISTING = "tct_schedule", "tct_summary", "tct_listing"
 """Attributes of a layer: the keys of its schedule's arrays, what it did, and every promotion."""
+LONGEST_AHEAD = "tct_longest_ahead"
+"""Attribute of a layer: the entries of each warp's longest unit, had there been no lookasides."""
 Units = list[UnitSchedule]
 """The units of one warp."""
 
@@ -38,6 +46,17 @@ def schedule_layer(spec: TctSpec, op: SumsOp, weights: Weights) -> list[Units]:
         for warp in warps:
             result.append([next(scheduled) for _ in spec.unit_slots(warp.slots)])
     return result
+
+
+def longest_ahead(spec: TctSpec, op: SumsOp, weights: Weights) -> tuple[int, ...]:
+    """The entries of each warp's longest unit if the machine had its lookaheads only (d = 0)."""
+    scheduler, result = scheduler_of(spec), list[int]()
+    for warps in _batches(spec, warps_of(op)):
+        units = [unit for warp in warps for unit in warp_units(spec, op, weights, warp)]
+        counts = iter(count_entries_ahead(units, scheduler))
+        for warp in warps:
+            result.append(max(next(counts) for _ in spec.unit_slots(warp.slots)))
+    return tuple(result)
 
 
 def _batches(spec: TctSpec, warps: Sequence[Warp]) -> Iterator[list[Warp]]:

@@ -74,6 +74,36 @@ def schedule_units(
     return [unit for part in parts for unit in part]
 
 
+def count_entries_ahead(
+    units: Sequence[Weights], scheduler: Scheduler, workers: int | None = None
+) -> list[int]:
+    """How many entries each unit had without lookasides, bubbles included.
+
+    Args:
+        units: Weights [R, slots, N] of each, N <= 64; left as they are.
+        scheduler: How; its lookasides are left out.
+        workers: Threads, as many as there are processors if not given; the result is the same.
+    """
+    from ...isa.jit import run_parallel, thread_count
+    from . import tct_kernels
+
+    if not units:
+        return []
+    scan = [scheduler.pairs[index] for index in scheduler.order]
+    ahead = np.array([pair.ahead for pair in scan if not pair.aside], np.int64)
+
+    def some(first: int, last: int) -> list[int]:
+        counts: list[int] = []
+        for unit in units[first:last]:
+            kept = np.zeros(unit.shape[0], np.uint8)
+            tct_kernels.keep_rows(np.ascontiguousarray(unit, np.int16), ahead, kept)
+            counts.append(entry_rows(np.flatnonzero(kept), scheduler.advance).size)
+        return counts
+
+    bounds = _even_bounds([unit.size for unit in units], min(len(units), workers or thread_count()))
+    return [count for part in run_parallel(some, list(pairwise(bounds))) for count in part]
+
+
 def _even_bounds(sizes: Sequence[int], parts: int) -> list[int]:
     """Bounds that cut items into runs of about the same size."""
     ends = np.cumsum(np.array([0, *sizes], np.int64))

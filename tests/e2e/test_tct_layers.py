@@ -1,6 +1,7 @@
 """Any single layer on Bit-Tactical, from ONNX to the report, is what the golden model says."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,9 @@ def check_layer(case: Case) -> None:
     check_instructions(program, wanted)
     np.testing.assert_array_equal(output, wanted.y)
     dense = case.run_ddn()
-    assert wanted.work <= dense.work
+    assert wanted.work <= dense.work == record["counters"]["work_dense"]
+    ahead = replace(case, machine=replace(case.machine, d=0))
+    assert record["counters"]["work_lookahead"] == ahead.run_tct().work
 
 
 def known(fields: dict[str, int]) -> dict[str, int]:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spcc.compiler.targets.tct_schedule import METHODS, Scheduler, entry_rows, schedule_units
+from spcc.compiler.targets.tct_schedule import (
+    METHODS,
+    Scheduler,
+    count_entries_ahead,
+    entry_rows,
+    schedule_units,
+)
 from spcc.isa.targets.tct_connectivity import ORDERS, connections, scan_order
 from tct_literal import literal_rows, literal_schedule
 
@@ -63,6 +69,19 @@ def test_every_weight_is_somewhere_once(case):
             back[at] = schedule.weights[e, slot, lane]
         np.testing.assert_array_equal(back, unit)
         assert not schedule.selects[schedule.weights == 0].any()
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.sampled_from(ORDERS))
+def test_entries_by_lookahead_alone_are_those_without_lookasides(case, order):
+    scheduler, units = case
+    pairs = tuple(pair for pair in scheduler.pairs if not pair.aside)
+    alone = Scheduler(pairs, scan_order(pairs, order), scheduler.method, scheduler.advance)
+    copies = [unit.copy() for unit in units]
+    found = count_entries_ahead(units, scheduler, workers=2)
+    assert found == [schedule.rows.size for schedule in schedule_units(units, alone)]
+    for unit, copy in zip(units, copies, strict=True):
+        np.testing.assert_array_equal(unit, copy)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

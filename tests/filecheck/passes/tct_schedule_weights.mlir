@@ -4,7 +4,7 @@
 
 // The trace of tct sheet, example E1: two entries, rows 1, 2, 4 and 5 dropped, an advance of 3.
 // CHECK: tct_schedule = {rows = "w.tct_rows", values = "w.tct_values", selects = "w.tct_selects"}
-// CHECK-SAME: tct_summary = {entries = [array<i64: 2>], rows = 6 : i64, dropped = 4 : i64, bubbles = 0 : i64, own = 3 : i64, promoted = array<i64: 3, 1, 0, 0, 0, 0, 0>, zeros = 1 : i64, advances = array<i64: 0, 0, 1>}
+// CHECK-SAME: tct_longest_ahead = array<i64: 2>, tct_summary = {entries = [array<i64: 2>], rows = 6 : i64, dropped = 4 : i64, bubbles = 0 : i64, own = 3 : i64, promoted = array<i64: 3, 1, 0, 0, 0, 0, 0>, zeros = 1 : i64, advances = array<i64: 0, 0, 1>}
 // CHECK-SAME: tct_listing = ["warp 0 unit 0 entry 0: row 0, s0 l1 <- 7 from row 1 lane 1, s0 l3 <- 2 from row 1 lane 3", "warp 0 unit 0 entry 1: row 3, s0 l1 <- 1 from row 5 lane 1, s0 l2 <- 6 from row 4 lane 2"]
 
 // GREEDY: tct_summary = {entries = [array<i64: 3>], rows = 6 : i64, dropped = 3 : i64, bubbles = 0 : i64, own = 4 : i64, promoted = array<i64: 1, 0, 2, 0, 0, 0, 0>, zeros = 5 : i64, advances = array<i64: 0, 1, 1>}

@@ -205,6 +205,10 @@ WRONG: dict[str, tuple[Callable[[Program], dict[str, Any]], str]] = {
         lambda p: {"layers": (replace(p.layers[0], product_shift=-2), p.layers[1])},
         "layer 0 'copy': product shift -2 must not be negative",
     ),
+    "static count": (
+        lambda p: {"layers": (replace(p.layers[0], static_counts={"work": -1}), p.layers[1])},
+        "layer 0 'copy': count work = -1 must not be negative",
+    ),
     "fragment input": (
         lambda p: {"fragments": (Fragment(model=b"", inputs=(tensor(offset=999),), outputs=()),)},
         "fragment 0: inputs: tensor 't'",
@@ -446,3 +450,11 @@ def test_tensors_know_their_extent():
     assert (t.element_count, t.item_bytes, t.end) == (6, 2, 7 + 100 + 20 + 2)
     assert tensor(shape=(0, 3), strides=(6, 2)).end == 64
     assert tensor(shape=(), strides=()).end == 66
+
+
+def test_a_layer_written_before_there_were_static_counts_has_none() -> None:
+    layer = LayerInfo(name="a", op="Conv", placement="native", static_counts={"work_dense": 3})
+    written = msgspec.to_builtins(layer)
+    assert msgspec.convert(written, LayerInfo) == layer
+    assert written.pop("static_counts") == {"work_dense": 3}
+    assert msgspec.convert(written, LayerInfo).static_counts == {}

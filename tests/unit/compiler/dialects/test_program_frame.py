@@ -85,6 +85,7 @@ layers = st.builds(
     nominal_macs=st.integers(0, 1 << 50),
     product_shift=st.none() | st.integers(0, 15),
     expanded_macs=st.integers(0, 1 << 50),
+    static_counts=st.dictionaries(st.sampled_from(("work_dense", "b", "a")), st.integers(0, 9)),
 )
 
 
