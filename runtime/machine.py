@@ -144,6 +144,8 @@ class Machine:
         timed_units: The compute units whose cycles are a layer's when DRAM is unlimited; all of
             them if not given. A unit that works beside them (a drain) is left out.
         times_configuration: Whether cycles of configuration instructions are a layer's too.
+        figures: Ratios that follow from a layer's counters, or from those of all; one that is
+            undefined (0 / 0) is left out.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Machine:
     rates: Callable[[Any], Rates] = lambda _: Rates(1000, 1)
     timed_units: tuple[str, ...] = ()
     times_configuration: bool = True
+    figures: Callable[[Mapping[str, int]], dict[str, float]] = lambda _: {}
 
     def __post_init__(self) -> None:
         table = self.isa.symbols.get("memories", ())

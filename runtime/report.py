@@ -54,8 +54,9 @@ def build_report(
         instructions by unit, whenever they ran); `macs` by class with `nominal` and `expanded`;
         `counters`; `bytes` (DRAM bytes by stream); `sram_bytes` (read and written, by SRAM);
         `saturations` (of all counters so named) and, among them, `accumulator_saturations`;
-        `instruction_count`. `totals` has the sums, those of instructions of no layer included, and
-        `input_saturations` by input.
+        `instruction_count`; `figures` (the machine's ratios of counters). `totals` has the sums,
+        those of instructions of no layer included, the figures of these, and `input_saturations`
+        by input.
     """
     layers = [
         _described(info) | _record(info, account, window, machine, spec)
@@ -65,6 +66,8 @@ def build_report(
     ]
     rest = _record(None, execution.layers[-1], execution.windows[-1], machine, spec)
     totals = _sum([*layers, rest])
+    for record in (*layers, totals):
+        record["figures"] = machine.figures(record["counters"])
     totals["input_saturations"] = dict(input_saturations)
     return {
         "target": program.target,

@@ -100,6 +100,7 @@ def _record_row(record: Record) -> Row:
         row |= {f"{name}_{u}_cycles": cycles for u, cycles in getattr(record, name).items()}
     row |= {f"stall_{u}_cycles": sum(causes.values()) for u, causes in record.stall.items()}
     row |= {counter_column(name): count for name, count in sorted(record.counters.items())}
+    row |= {f"{name}_ratio": value for name, value in record.figures.items()}
     for name in ("common", "sheet"):
         row |= _energy_columns(name, getattr(record.energy, name))
     return row

@@ -1,4 +1,4 @@
-"""The schema of report.json, version 2.
+"""The schema of report.json, version 3.
 
 Counts are integers, cycles are those of the machine's clock, energies uJ. What has no value (a rate
 without time, the SQNR of an exact result) is null; there is no NaN. Readers refuse fields that they
@@ -11,7 +11,7 @@ import msgspec
 
 from ..isa.errors import ProgramError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Table = dict[str, int]
 Scalar = int | float | str | bool | None
@@ -88,7 +88,8 @@ class Record(_Closed, frozen=True, kw_only=True):
     """What a layer, or the whole run, did; for every unit busy + stall + idle = elapsed_cycles.
 
     `utilisation` is effectual MACs over cycles x multipliers, `occupied` executed ones.
-    `accumulator_saturations`, a part of `saturations`, befell sums on their way.
+    `accumulator_saturations`, a part of `saturations`, befell sums on their way. `figures` are the
+    target's own ratios of counters; undefined ones are absent.
     """
 
     cycles: int
@@ -101,6 +102,7 @@ class Record(_Closed, frozen=True, kw_only=True):
     unit_cycles: Table
     macs: Macs
     counters: Table
+    figures: dict[str, float]
     bytes: Table
     sram_bytes: dict[str, Table]
     saturations: int
@@ -157,7 +159,7 @@ class Check(_Closed, frozen=True, kw_only=True):
 class Report(_Closed, frozen=True, kw_only=True):
     """report.json."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     versions: dict[str, str]
     command: tuple[str, ...]
     target: str

@@ -77,6 +77,9 @@ def summary_lines(report: Report) -> Iterator[str]:
         f"effective {_figures(totals.effective_tops)} TOPS (all MACs), "
         f"real {_figures(totals.real_tops)} TOPS (effectual MACs)"
     )
+    if totals.figures:
+        parts = (f"{name.replace('_', ' ')} {_figures(x)}" for name, x in totals.figures.items())
+        yield ", ".join(parts)
     for name in ("common", "sheet"):
         energy, power = getattr(totals.energy, name), getattr(totals.power, name)
         yield (

@@ -13,6 +13,7 @@ from . import dadiannao as base
 from .dadiannao_core import Int64s, find_taps, gather
 from .dadiannao_moves import require
 from .tct_core import Chunk, Product, Sources, find_sources, multiply
+from .tct_figures import figures
 from .tct_moves import ChunkBytes, decode_chunk, ldw, ldw_cost, read_chunk
 
 COUNTERS = (
@@ -250,5 +251,6 @@ MACHINE = Machine(
     costs=COSTS,
     energy=_energy,
     rates=_rates,
+    figures=figures,
 )
 """The machine of target `tct`."""

@@ -97,6 +97,28 @@ EXAMPLES = {
     ),
 }  # fmt: skip
 
+FIGURES = {
+    # Rows x windows: 6 x 2. Lookahead alone finds the same two entries.
+    "E1": dict(
+        speedup=12 / 4, speedup_lookahead=12 / 4, speedup_lookaside=1,
+        zeros_removed=(8 / 12) / (34 / 48),
+        slots_own=6 / 16, slots_lookahead=8 / 16, slots_lookaside=0, slots_zero=2 / 16,
+    ),
+    # 2 warps x 8 rows x 9 windows; with d = 0 entries 5, 4 and 4 (1 bubble).
+    "E2": dict(
+        speedup=144 / 72, speedup_lookahead=144 / 81, speedup_lookaside=81 / 72,
+        zeros_removed=(72 / 144) / (1053 / 1440), slots_own=171 / 648,
+        slots_lookahead=126 / 648, slots_lookaside=90 / 648, slots_zero=261 / 648,
+    ),
+    # 2 warps x 9 rows x 4 windows; with d = 0 entries 5, 5 and 5.
+    "E3": dict(
+        speedup=72 / 24, speedup_lookahead=72 / 40, speedup_lookaside=40 / 24,
+        zeros_removed=(48 / 72) / (680 / 864), slots_own=60 / 288,
+        slots_lookahead=84 / 288, slots_lookaside=40 / 288, slots_zero=104 / 288,
+    ),
+}  # fmt: skip
+"""Of the examples: work of dadiannao's, and zeros of its padded matrices."""
+
 
 def spcc_run(folder: Path, layer: Layer, target: str, *options: str) -> dict[str, Any]:
     """Run `spcc` on a layer's files; give its report."""
@@ -120,6 +142,7 @@ def run_example(folder: Path, example: Example, *options: str) -> dict[str, Any]
     assert report["check"]["passed"]
     (layer,) = report["layers"]
     assert layer["cycles"] == report["totals"]["cycles"]
+    assert layer["figures"] == report["totals"]["figures"]
     return layer
 
 
@@ -130,6 +153,8 @@ def test_example(name: str, tmp_path: Path) -> None:
     counters = layer["counters"]
     assert layer["cycles"] == example.cycles
     assert {n: counters.get(n) for n in example.counters} == example.counters
+    assert layer["figures"] == pytest.approx(FIGURES.get(name, layer["figures"]))
+    assert counters["work_dense"] == DENSE[example.layer].counters["work"]
     outputs = DENSE[example.layer].outputs
     assert outputs_of(tmp_path).reshape(len(outputs), -1).tolist() == outputs
     macs = layer["macs"]

@@ -4,13 +4,14 @@ import random
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from spcc.isa.program import Program
 from spcc.isa.targets import dadiannao as ddn
 from spcc.isa.targets.tct import INSTRUCTIONS, ISA, Conv, Ldw
-from spcc.tests.e2e.ddn_layers import AM_LIMIT, SHAPES, compile_and_run
+from spcc.tests.e2e.ddn_layers import AM_LIMIT, SHAPES, compile_and_run, spec_of
 from spcc.tests.golden.ddn_cases import Case, random_case, random_front_end
 from spcc.tests.golden.ddn_golden import Result
 from spcc.tests.golden.spots_cases import seeded
@@ -94,6 +95,16 @@ def check_instructions(program: Program, wanted: Result) -> None:
 @given(layers)
 def test_layer_is_the_golden_one(case: Case) -> None:
     check_layer(case)
+
+
+@settings(deadline=None, max_examples=5)
+@given(layers)
+def test_speedup_is_over_a_run_of_dadiannao(case: Case) -> None:
+    _, dense, _ = compile_and_run(case, "dadiannao", msgspec.to_builtins(spec_of(case)))
+    _, record, _ = compile_and_run(case, "tct", config_of(case))
+    work = record["counters"]["work"]
+    assert record["counters"]["work_dense"] == dense["counters"]["work"]
+    assert record["figures"].get("speedup") == (dense["counters"]["work"] / work if work else None)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Sessions: feeds, outputs, quantisation, taps, host fragments and the report."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,7 @@ def test_report_of_a_layer() -> None:
             "pbuf": {"read": 16, "written": 16},
         },
         "saturations": 0, "accumulator_saturations": 0, "instruction_count": 6,
+        "figures": {},
     }  # fmt: skip
 
 
@@ -309,6 +311,21 @@ def test_saturations_are_counted_by_layer() -> None:
     made.run(None, {"x": np.full((2, 4), 1000, np.float32)})
     assert made.report["layers"][0]["saturations"] == 8
     assert made.report["layers"][0]["accumulator_saturations"] == 0
+
+
+def test_counts_of_the_compiler_are_counters_and_figures_follow_from_all() -> None:
+    def figures(counters: Mapping[str, int]) -> dict[str, float]:
+        return {"dense": counters["work_dense"] / counters["buf_rd"]}
+
+    machine = replace(MACHINE, figures=figures)
+    layers = (layer("y", static_counts={"work_dense": 24, "buf_rd": 4}),)
+    made = InferenceSession(double(layers=layers), machine)
+    for _ in range(2):
+        made.run(None, {"x": np.ones((2, 4), np.float32)})
+        (got,) = made.report["layers"]
+        assert (got["counters"]["work_dense"], got["counters"]["buf_rd"]) == (24, 12)
+        assert got["figures"] == made.report["totals"]["figures"] == {"dense": 2.0}
+        assert made.report["totals"]["counters"]["work_dense"] == 24
 
 
 def test_macs_are_read_under_the_names_of_all_sheets() -> None:

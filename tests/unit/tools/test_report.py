@@ -55,6 +55,7 @@ def record(cycles: int, effectual: int, gated: int, skipped: int, nominal: int) 
             "expanded": effectual + gated + skipped,
         },
         "counters": {"dram_in": 64, "fmap_rd": 100, "mac_effectual": effectual, "stall_gemm": 3},
+        "figures": {"speedup": effectual / gated} if gated else {},
         "bytes": {"dram_in": 64},
         "sram_bytes": {"fmap": {"read": 200, "written": 64}},
         "saturations": 3,
@@ -105,7 +106,7 @@ def test_report_survives_the_file() -> None:
 
 def test_schema_holds_for_the_written_json() -> None:
     written = json.loads(encode(report()), parse_constant=lambda name: pytest.fail(name))
-    assert written["schema_version"] == 2
+    assert written["schema_version"] == 3
     assert written["model_sha256"] == "ab" * 32
     assert written["versions"]["spcc"]
     assert written["layers"][0].keys() == set(Layer.__struct_fields__)
@@ -116,7 +117,7 @@ def test_schema_holds_for_the_written_json() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda r: r.update(schema_version=1),
+        lambda r: r.update(schema_version=2),
         lambda r: r.update(extra=1),
         lambda r: r["layers"][0].update(cycles="600"),
         lambda r: r["layers"][0].pop("macs"),
@@ -127,7 +128,7 @@ def test_schema_holds_for_the_written_json() -> None:
 def test_other_json_is_refused(change: Any) -> None:
     written = json.loads(encode(report()))
     change(written)
-    with pytest.raises(ProgramError, match=r"report\.json: not a report of schema 2"):
+    with pytest.raises(ProgramError, match=r"report\.json: not a report of schema 3"):
         decode(json.dumps(written).encode())
 
 
@@ -205,6 +206,20 @@ def test_csv_files_are_written_whole(tmp_path: Path) -> None:
     assert float(row["energy_per_inference_common_uj"]) == made.totals.energy.common.total_uj / 2
     assert row["error_sqnr_db(y)"].startswith("60")
     assert decode((tmp_path / "report.json").read_bytes()) == made
+
+
+def test_figures_are_columns_and_a_line_where_there_are_some() -> None:
+    made = report()
+    assert [layer.figures for layer in made.layers] == [{"speedup": 3.0}, {"speedup": 1.0}, {}]
+    rows = list(csv.DictReader(to_csv(layer_rows(made)).decode().splitlines()))
+    assert [row["speedup_ratio"] for row in rows] == ["3.0", "1.0", ""]
+    assert summary_row(made)["speedup_ratio"] == 2.0
+    changed = run()
+    changed["totals"]["figures"] = {"speedup": 2.2145, "zeros_removed": 0.704}
+    lines = printed(assemble(changed, ABOUT, ENTRIES, RATES)).splitlines()
+    assert "speedup 2.21, zeros removed 0.704" in lines
+    changed["totals"]["figures"] = {}
+    assert "speedup" not in printed(assemble(changed, ABOUT, ENTRIES, RATES))
 
 
 def test_every_number_column_names_its_unit() -> None:
