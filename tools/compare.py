@@ -82,3 +82,7 @@ def body(args: argparse.Namespace) -> int:
 
     args.workers = args.workers or len(os.sched_getaffinity(0))
     return compare(args, sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
