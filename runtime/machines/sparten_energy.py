@@ -1,4 +1,4 @@
-"""SparTen's energy entries: the common model at 45 nm (energy sheet, sections 6 and 10)."""
+"""SparTen's energy entries: the common model (energy sheet, sections 6 and 10)."""
 
 from ...isa.targets.sparten import SpartenSpec
 from ..base_energy import dram_entries, pool_entry, ppu_entry
@@ -19,7 +19,8 @@ from ..energy_model import (
     static_milliwatt,
 )
 
-NODE = NODES[45]
+NODE = NODES[28]
+"""That of GoSPA, which SparTen is compared with at equal multipliers and clock."""
 WORD = 16
 SUM = 32
 
@@ -59,16 +60,16 @@ def memories(spec: SpartenSpec) -> tuple[EnergyEntry, ...]:
     """Input, filter and psum memories, the CUs' input buffers, the output buffer."""
 
     def inputs(bits: int) -> float:
-        return NODE.energy * banked(spec.clusters * spec.ibuf_bytes, spec.clusters, bits)
+        return NODE.energy * banked(spec.clusters * spec.ibuf_bytes, spec.clusters, bits, NODE)
 
     def filters(bits: int) -> float:
         cus = spec.clusters * spec.cus
-        return NODE.energy * banked(cus * spec.fbuf_bytes, cus, bits)
+        return NODE.energy * banked(cus * spec.fbuf_bytes, cus, bits, NODE)
 
     # A CU buffers the chunk it joins and the next one; it has psums of two filters.
     buffer = NODE.energy * rf(2 * spec.chunk * WORD // 8, WORD)
     sums = NODE.energy * rf(2 * spec.pos_block * SUM // 8, SUM)
-    output = NODE.energy * banked(spec.obuf_bytes, spec.clusters, SUM)
+    output = NODE.energy * banked(spec.obuf_bytes, spec.clusters, SUM, NODE)
     return (
         EnergyEntry("in_mask_reads", "sram:ibuf", inputs(spec.chunk), doc="mask of a chunk"),
         EnergyEntry("in_value_reads", "sram:ibuf", inputs(WORD), doc="value"),
