@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,25 @@ class Stretch:
     at: int
 
 
+@dataclass(frozen=True)
+class Band:
+    """Input rows of a share's block.
+
+    Args:
+        share: Which share.
+        image: Which image.
+        low: First row.
+        rows: Rows.
+        address: Its first pixel in DRAM, of the first group's channels.
+    """
+
+    share: int
+    image: int
+    low: int
+    rows: int
+    address: int
+
+
 class _Rows:
     """Where the positions of a tensor lie in DRAM, channels side by side."""
 
@@ -106,7 +125,10 @@ class WindowLowering:
             self.residual = _Rows(residual, window.OW, self.problem.per_image)
         self.offsets = from_attribute(op.attributes["tile_offsets"])
         self.cut = self.problem.cut(self.plan)
-        self.block_count = block_count(self.cut)
+        numbers = range(block_count(self.cut))
+        # The same for all groups and batches.
+        self.bands = [list(self._bands(number)) for number in numbers]
+        self.stretches = [self._stretches(number) for number in numbers]
 
     def emit(self) -> None:
         """Append the layer's instructions."""
@@ -170,7 +192,7 @@ class WindowLowering:
         first = sets[0].first
         if biases is None and self.op.bias is not None:
             biases = self._load_biases(first, sum(item.count for item in sets)) - first
-        for number in range(self.block_count):
+        for number in range(len(self.bands)):
             half = self._load_rows(group, number)
             bank = self.schedule.slot("psum", 2, 1)
             used = 0
@@ -198,31 +220,33 @@ class WindowLowering:
     def _load_rows(self, group: int, number: int) -> int:
         """Load the input rows of a block of every share; returns the half of the input memories."""
         half = self.schedule.slot("ibuf", 2, 1)
-        window, per_image = self.problem.window, self.problem.per_image
-        for share in range(self.plan.shares):
-            first, here = self.cut.part(share, number)
-            if not here:
-                continue
-            image, within = divmod(first, per_image)
-            oy0, last = within // window.OW, (within + here - 1) // window.OW
-            low, high = window.input_rows(oy0, last - oy0 + 1)
-            if low == high:  # all windows lie in the padding
-                continue
-            pixel = (image * window.H + low) * window.W
-            positions = (high - low) * window.W
-            pitch = self.source.pitch
-            self.schedule.set_dims(LD, ((positions, pitch),) if positions > 1 else ())
+        for band in self.bands[number]:
+            self._set_pitch(LD, self.source, band.rows * self.problem.window.W)
             self.schedule.emit(
                 Lda(
-                    daddr=self.source.address(pixel) + 2 * group * self.problem.channels,
-                    row0=low,
-                    rows=high - low,
-                    img=image,
+                    daddr=band.address + 2 * group * self.problem.channels,
+                    row0=band.low,
+                    rows=band.rows,
+                    img=band.image,
                     half=half,
-                    q=share,
+                    q=band.share,
                 )
             )
         return half
+
+    def _bands(self, number: int) -> Iterator[Band]:
+        """The input rows of a block in all shares."""
+        window = self.problem.window
+        for share in range(self.plan.shares):
+            first, count = self.cut.part(share, number)
+            if not count:
+                continue
+            image, within = divmod(first, self.problem.per_image)
+            oy0, last = within // window.OW, (within + count - 1) // window.OW
+            low, high = window.input_rows(oy0, last - oy0 + 1)
+            if low < high:  # else all windows lie in the padding
+                address = self.source.address((image * window.H + low) * window.W)
+                yield Band(share, image, low, high - low, address)
 
     def _run(
         self,
@@ -261,7 +285,7 @@ class WindowLowering:
     ) -> None:
         """Drain a set's block, finish and store it."""
         bank, table = halves
-        stretches = self._stretches(number)
+        stretches = self.stretches[number]
         total = sum(stretch.count for stretch in stretches)
         addr = self.schedule.slot("obuf", self.spec.obuf_bytes, 4 * total * item.count)
         self.schedule.emit(

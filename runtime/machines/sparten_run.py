@@ -9,6 +9,7 @@ from ...isa.footprint import Region
 from ...isa.targets.sparten import DRAIN_VALUES, Drn, Run, SpartenSpec
 from ...isa.targets.sparten_shape import SUM_BYTES, TAG_BYTES
 from ..machine import Cost, State
+from .dadiannao_core import saturate
 from .sparten_state import (
     Band,
     Block,
@@ -249,13 +250,12 @@ def drn_cost(state: State, inst: Drn) -> Cost:
         )
         parts.append(_read_sums(state, slot, count))
     sums = np.concatenate(parts)[:, np.argsort(table.outputs, kind="stable")]
-    limit = 1 << (spec.acc_bits - 1)
-    kept = np.clip(sums, -limit, limit - 1)
+    kept, saturated = saturate(sums, spec.acc_bits)
     state.scratch["kept"] = kept.astype("<i4")
     longest = max(len(part) for part in parts)
     counters: Mapping[str, int] = {
         "out_words": sums.size,
-        "psum_saturated": int(np.count_nonzero(kept != sums)),
+        "psum_saturated": saturated,
     }
     return Cost(-(-count * longest // DRAIN_VALUES), counters)
 
