@@ -9,6 +9,8 @@ from xdsl.ir import Attribute, Operation
 
 from .dialects.sparse_tensor import LayerOp, bounds, names
 
+NOMINAL_MACS = "nominal_macs"
+"""Attribute of a layer whose weights have zeros that are none of the model's: its MACs there."""
 NO_TENSOR = StringAttr("")
 """Of a layer whose result lies between two tensors of the model."""
 _EPILOGUE = ("nodes", "tensor", "clip", "operandSegmentSizes")

@@ -33,6 +33,7 @@ from ..dialects.sparse_tensor import (
     WeightOp,
     shape_of,
 )
+from ..layer_properties import NOMINAL_MACS
 from ..layout import DRAM, IMAGE, tensor_info_of
 from ..requirements import require
 from ..targets.base import TargetCompiler
@@ -199,6 +200,8 @@ def _as_in_model(op: LayerOp) -> SSAValue:
 
 def _nominal_macs(op: LayerOp) -> int:
     """MACs of a layer as the model states it, padding included."""
+    if isinstance(nominal := op.attributes.get(NOMINAL_MACS), IntegerAttr):
+        return nominal.value.data
     match op:
         case Conv2dOp():
             result = shape_of(op.result)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
+from xdsl.passes import ModulePass
 
 from ...isa.targets.gospa import (
     CHUNK,
@@ -33,14 +35,13 @@ from ..dialects.sparse_tensor import (
     numbers,
     shape_of,
 )
+from ..layer_properties import NOMINAL_MACS
 from ..layout import compact_strides
-from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
+from .base import BASE_LIMITS, PackedWeights, TargetCompiler
+from .base import PIPELINE as BASE_PIPELINE
 from .gospa_layers import pack_streams, to_plain
 from .gospa_lowering import SumsLowering
 from .gospa_mapping import Layer, search
-
-if TYPE_CHECKING:
-    from ..passes.gospa_reorder_cid_pid import GospaReorderCidPidPass
 
 RING = GospaSpec().ring_entries
 
@@ -75,12 +76,14 @@ def tile(
 
 
 def expanded_macs(spec: GospaSpec, op: Operation) -> int:
-    """Products that the model does not have: the tail of a matmul's last folded channel."""
+    """Zero weights that the model does not have: beside a diagonal, or behind the last feature."""
     del spec
-    if not isinstance(op, MatmulOp):
-        return 0
-    K, C = shape_of(op.weight)
-    return shape_of(op.input)[0] * K * (Layer.of(op).Cg * FEATURES - C)
+    if isinstance(op, MatmulOp):
+        K, C = shape_of(op.weight)
+        return shape_of(op.input)[0] * K * (Layer.of(op).Cg * FEATURES - C)
+    if isinstance(op, Conv2dOp) and NOMINAL_MACS in op.attributes:
+        return prod(shape_of(op.result)) * (shape_of(op.weight)[1] - 1)
+    return 0
 
 
 def lower(schedule: Schedule, spec: GospaSpec, op: Operation) -> None:
@@ -115,11 +118,16 @@ def pack(spec: GospaSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pack
     return pack_streams(op, weights)
 
 
-def _reorder() -> type[GospaReorderCidPidPass]:
-    from ..passes.gospa_reorder_cid_pid import GospaReorderCidPidPass
+def _loader(name: str) -> Callable[[], type[ModulePass]]:
+    def load() -> type[ModulePass]:
+        module = import_module(f"..passes.{name.replace('-', '_')}", __package__)
+        return getattr(module, "".join(part.capitalize() for part in name.split("-")) + "Pass")
 
-    return GospaReorderCidPidPass
+    return load
 
+
+PASSES = ("gospa-join-channels", "gospa-reorder-cid-pid")
+PIPELINE = BASE_PIPELINE.replace("tile,pack-weights", f"{PASSES[0]},tile,{PASSES[1]}")
 
 LIMITS = {
     Conv2dOp: (kernel_fits, span_fits, steps_fit, pads_fit, map_fits),
@@ -134,8 +142,8 @@ COMPILER = TargetCompiler(
     isa=ISA,
     spec_type=GospaSpec,
     limits=LIMITS,
-    pipeline=PIPELINE.replace("pack-weights", "gospa-reorder-cid-pid"),
-    passes={"gospa-reorder-cid-pid": _reorder},
+    pipeline=PIPELINE,
+    passes={name: _loader(name) for name in PASSES},
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
     narrows_weights=True,
