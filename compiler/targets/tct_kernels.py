@@ -114,9 +114,10 @@ def _nonzero(weights: Weights, ahead: Numbers) -> npt.NDArray[np.uint64]:
     masks = np.zeros((slots, R + reach), np.uint64)
     for row in range(R):
         for slot in range(slots):
-            for lane in range(lanes):
-                if weights[row, slot, lane] != 0:
-                    masks[slot, row] |= _ONE << np.uint64(lane)
+            mask = _ZERO
+            for lane in range(lanes):  # without a branch, which density makes unpredictable
+                mask |= np.uint64(weights[row, slot, lane] != 0) << np.uint64(lane)
+            masks[slot, row] = mask
     return masks
 
 
