@@ -97,7 +97,8 @@ def test_layer_is_the_golden_one(case: Case) -> None:
     check_layer(case)
 
 
-@settings(deadline=None, max_examples=5)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=10)
 @given(layers)
 def test_speedup_is_over_a_run_of_dadiannao(case: Case) -> None:
     _, dense, _ = compile_and_run(case, "dadiannao", msgspec.to_builtins(spec_of(case)))
