@@ -35,7 +35,7 @@ from ..dialects.sparse_tensor import (
     numbers,
     shape_of,
 )
-from ..layer_properties import NOMINAL_MACS
+from ..join_channels import joined_macs
 from ..layout import compact_strides
 from .base import BASE_LIMITS, PackedWeights, TargetCompiler
 from .base import PIPELINE as BASE_PIPELINE
@@ -81,9 +81,7 @@ def expanded_macs(spec: GospaSpec, op: Operation) -> int:
     if isinstance(op, MatmulOp):
         K, C = shape_of(op.weight)
         return shape_of(op.input)[0] * K * (Layer.of(op).Cg * FEATURES - C)
-    if isinstance(op, Conv2dOp) and NOMINAL_MACS in op.attributes:
-        return prod(shape_of(op.result)) * (shape_of(op.weight)[1] - 1)
-    return 0
+    return joined_macs(op)
 
 
 def lower(schedule: Schedule, spec: GospaSpec, op: Operation) -> None:

@@ -26,6 +26,7 @@ from ..dialects.sparse_tensor import (
     numbers,
     shape_of,
 )
+from ..join_channels import joined_macs
 from ..layout import compact_strides
 from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
 from .sparten_layers import SumsOp, problem_of
@@ -152,6 +153,12 @@ def _balance_pass() -> type:
     return SpartenBalanceFiltersPass
 
 
+def _join_pass() -> type:
+    from ..passes.sparten_join_channels import SpartenJoinChannelsPass
+
+    return SpartenJoinChannelsPass
+
+
 def _pack_pass() -> type:
     from ..passes.sparten_pack_weights import SpartenPackWeightsPass
 
@@ -171,8 +178,15 @@ COMPILER = TargetCompiler(
         PoolOp: POOL_LIMITS,
         **BASE_LIMITS,
     },
-    pipeline=PIPELINE.replace("pack-weights", "sparten-balance-filters,sparten-pack-weights"),
-    passes={"sparten-balance-filters": _balance_pass, "sparten-pack-weights": _pack_pass},
+    pipeline=PIPELINE.replace("quantize", "quantize,sparten-join-channels").replace(
+        "pack-weights", "sparten-balance-filters,sparten-pack-weights"
+    ),
+    passes={
+        "sparten-join-channels": _join_pass,
+        "sparten-balance-filters": _balance_pass,
+        "sparten-pack-weights": _pack_pass,
+    },
+    expanded_macs=lambda spec, op: joined_macs(op),
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
     narrows_weights=True,

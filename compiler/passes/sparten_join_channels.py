@@ -1,0 +1,35 @@
+"""Let channels of scales and shifts share filter sets on SparTen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from ..context import context_of, main_of, target_of
+from ..dialects.sparse_tensor import Conv2dOp
+from ..join_channels import join_channels
+from ..weight_update import WeightUpdate
+
+
+@dataclass(frozen=True)
+class SpartenJoinChannelsPass(ModulePass):
+    """Make the depthwise convolutions that `lower-affine` left convolutions of fewer groups.
+
+    A depthwise convolution keeps one CU of a cluster busy, and takes a run per channel. With a
+    diagonal of weights over the channels of a filter set every CU has its own. Requires quantised
+    weights.
+    """
+
+    name = "sparten-join-channels"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        """Rewrite their weights and groups."""
+        _, spec = target_of(ctx, op)
+        main = main_of(op)
+        update = WeightUpdate.of(main, context_of(ctx).store)
+        for layer in main.body.block.ops:
+            if isinstance(layer, Conv2dOp):
+                join_channels(layer, spec.set_filters, update)
