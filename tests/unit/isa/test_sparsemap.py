@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from spcc.isa.errors import EncodingError
@@ -19,6 +19,8 @@ from spcc.isa.formats.sparsemap_kernels import (
     scan,
     unpack,
 )
+
+quick = settings(deadline=None)
 
 Values = npt.NDArray[np.int16]
 
@@ -64,6 +66,7 @@ def records(draw: st.DrawFn) -> Values:
     return draw(hnp.arrays(np.int16, shape, elements=elements))
 
 
+@quick
 @given(records(), st.binary(max_size=5))
 def test_decoding_undoes_encoding(rows: Values, rest: bytes) -> None:
     count, chunk = rows.shape
@@ -74,6 +77,7 @@ def test_decoding_undoes_encoding(rows: Values, rest: bytes) -> None:
     assert decoded.size_bytes == data.size
 
 
+@quick
 @given(records(), st.data())
 def test_decoding_says_what_is_wrong_or_is_exact(rows: Values, data: st.DataObject) -> None:
     """Whatever byte is changed: either an error, or bytes that encode to the same."""
@@ -123,6 +127,7 @@ def unpacked(data: npt.NDArray[np.uint8], starts: list[int], chunk: int, width: 
     return code if code != GOOD else (out.reshape(count, width), masks, counts)
 
 
+@quick
 @given(records())
 def test_the_kernels_agree_with_the_format(rows: Values) -> None:
     count, chunk = rows.shape
@@ -141,6 +146,7 @@ def test_the_kernels_agree_with_the_format(rows: Values) -> None:
     assert np.array_equal(turned, sparsemap.encode(rows[::-1]))
 
 
+@quick
 @given(records(), chunk_sizes)
 def test_rows_are_compressed_into_their_slots(rows: Values, chunk: int) -> None:
     positions, channels = rows.shape

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spcc.runtime.machines.sparten_kernels import TOTALS, fill_columns, join_chunks
+
+quick = settings(deadline=None)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def words(masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
     return np.packbits(room, axis=-1, bitorder="little").view(np.uint64)
 
 
+@quick
 @given(cases())
 def test_joins_take_what_the_sheet_says(case: Case) -> None:
     totals = np.zeros(len(TOTALS), np.int64)
@@ -131,6 +134,7 @@ def test_joins_take_what_the_sheet_says(case: Case) -> None:
     assert cycles == wanted_cycles
 
 
+@quick
 @given(cases(), st.integers(1, 70))
 def test_columns_are_the_values_under_the_taps(case: Case, channels: int) -> None:
     nc, chunk = case.band.shape[1:]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from spcc.compiler.backend.window import Window
 from spcc.compiler.targets.sparten_mapping import (
@@ -23,6 +23,8 @@ from spcc.compiler.targets.sparten_mapping import (
 from spcc.isa.formats.sparsemap import record_sizes
 from spcc.isa.targets.sparten import SpartenSpec
 from spcc.isa.targets.sparten_shape import Positions
+
+quick = settings(deadline=None)
 
 POINT = Window(1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1)
 
@@ -156,6 +158,7 @@ def test_a_block_of_one_row_needs_the_rows_of_one() -> None:
 blocks = st.tuples(st.integers(1, 5), st.integers(1, 40), st.integers(1, 5), st.integers(1, 9))
 
 
+@quick
 @given(blocks)
 def test_blocks_are_shares_cut_at_images_and_every_so_many(case: tuple[int, ...]) -> None:
     images, per_image, shares, most = case
@@ -206,6 +209,7 @@ def segment_cases(draw: st.DrawFn) -> tuple[SpartenSpec, npt.NDArray[np.int64]]:
     return spec, 1 + 2 * np.array(counts, np.int64).reshape(chunks, filters)
 
 
+@quick
 @given(segment_cases())
 def test_a_new_segment_begins_when_a_cu_would_overflow(
     case: tuple[SpartenSpec, npt.NDArray[np.int64]],
