@@ -11,8 +11,8 @@ from spcc.tests.e2e.ddn_layers import compile_and_run, layers, spec_of
 from spcc.tests.golden.ddn_cases import Case
 from spcc.tests.golden.ddn_golden import Result
 
-quick = settings(deadline=None, max_examples=60)
-deep = settings(deadline=None, max_examples=1500, phases=[Phase.explicit, Phase.generate])
+quick = settings(deadline=None, max_examples=15)
+deep = settings(deadline=None, max_examples=300, phases=[Phase.explicit, Phase.generate])
 NOT_IN_GOLDEN = {"dram", "bias", "slots", "act"}
 """Addresses and tables are the compiler's own; `act` is not drawn."""
 

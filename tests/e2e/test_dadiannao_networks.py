@@ -33,7 +33,14 @@ def test_its_parts_belong_together() -> None:
     check_target(find_target("dadiannao"))
 
 
-@pytest.mark.parametrize("spec", [DadiannaoSpec(), SMALL, CODED], ids=["default", "small", "coded"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(DadiannaoSpec(), id="default", marks=pytest.mark.slow),
+        pytest.param(SMALL, id="small"),
+        pytest.param(CODED, id="coded", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: DadiannaoSpec) -> None:
     outcome = compiled(name, spec)

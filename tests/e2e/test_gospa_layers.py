@@ -11,8 +11,8 @@ from spcc.tests.golden.gospa_golden import Result
 from spcc.tests.golden.gospa_golden_plan import GospaSpec
 from spcc.tests.golden.two_sided_cases import GospaCase
 
-quick = settings(deadline=None, max_examples=50)
-deep = settings(deadline=None, max_examples=1500, phases=[Phase.explicit, Phase.generate])
+quick = settings(deadline=None, max_examples=15)
+deep = settings(deadline=None, max_examples=300, phases=[Phase.explicit, Phase.generate])
 
 
 def check_layer(case: GospaCase) -> None:

@@ -132,7 +132,10 @@ def test_demo_agrees_image_by_image(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", HOST)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "squeezenet" else [pytest.mark.long]) for name in HOST],
+)
 def test_pruned_network(name: str, tmp_path: Path) -> None:
     report = run(tmp_path, f"light:{name}", "--prune", "magnitude=0.7")
     assert report["check"]["top1_agreement"] == 1.0

@@ -13,7 +13,7 @@ from spcc.tests.golden.two_sided_cases import SpartenCase, sparten_cases
 from spcc.tools import api
 
 quick = settings(deadline=None, max_examples=20)
-deep = settings(deadline=None, max_examples=400, phases=[Phase.explicit, Phase.generate])
+deep = settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.generate])
 
 
 def check_layer(case: SpartenCase) -> None:

@@ -9,7 +9,13 @@ from spcc.tools.spcc import main
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NATIVE_EXCEPT)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "squeezenet" else [pytest.mark.long])
+        for name in NATIVE_EXCEPT
+    ],
+)
 def test_pruned_network(name: str, tmp_path: Path) -> None:
     argv = [f"light:{name}", "--target", "sparten", "--prune", "group=0.7", "--check-layers"]
     assert main([*argv, "--out-dir", str(tmp_path)]) == 0

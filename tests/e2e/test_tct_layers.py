@@ -16,8 +16,8 @@ from spcc.tests.golden.ddn_cases import Case, random_case, random_front_end
 from spcc.tests.golden.ddn_golden import Result
 from spcc.tests.golden.spots_cases import seeded
 
-quick = settings(deadline=None, max_examples=25)
-deep = settings(deadline=None, max_examples=1500, phases=[Phase.explicit, Phase.generate])
+quick = settings(deadline=None, max_examples=15)
+deep = settings(deadline=None, max_examples=300, phases=[Phase.explicit, Phase.generate])
 NOT_IN_GOLDEN = {"dram", "bias", "slots", "act"}
 """Addresses and tables are the compiler's own; `act` is not drawn."""
 

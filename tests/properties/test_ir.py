@@ -46,6 +46,15 @@ CASES = {
     "odd names": (odd_names, None),
 }
 EACH_TARGET = pytest.mark.parametrize("target", COMPILERS)
+EACH_CASE = pytest.mark.parametrize(
+    ("target", "case"),
+    [
+        pytest.param(target, case, marks=[] if at == index % len(CASES) else [pytest.mark.slow])
+        for index, target in enumerate(COMPILERS)
+        for at, case in enumerate(CASES)
+    ],
+)
+"""Another case for every target in the fast lane."""
 
 
 def compilation(model: onnx.ModelProto, target: str, prune: Prune | None) -> Compilation:
@@ -104,8 +113,7 @@ def check_text(number: int, name: str, module: ModuleOp, store: WeightStore) -> 
     assert str(Parser(ctx, generic.getvalue()).parse_module()) == text, name
 
 
-@EACH_TARGET
-@pytest.mark.parametrize("case", CASES)
+@EACH_CASE
 def test_every_stage_returns_from_text_and_resumes_to_the_same_bytes(
     tmp_path: Path, target: str, case: str
 ):
