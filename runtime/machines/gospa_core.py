@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...isa.formats.gospa_vectors import Masks, Values, mask_words
-from ...isa.targets.gospa import GospaSpec
+from ...isa.targets.gospa import MOST_TAPS, GospaSpec
 
 Int64s = npt.NDArray[np.int64]
 
@@ -106,11 +106,28 @@ class Weights:
         return self.values.reshape(len(self.values), -1).astype(np.float64)
 
     @cached_property
-    def union(self) -> Masks:
+    def _union(self) -> Masks:
         """[nch, 2] uint64: where any filter has a weight."""
-        flags = np.zeros((self.values.shape[1], 128), np.bool_)
+        flags = np.zeros((self.values.shape[1], MOST_TAPS), np.bool_)
         flags[:, : self.values.shape[2]] = self.is_set.any(axis=2)
         return np.packbits(flags, axis=1, bitorder="little").view("<u8")
+
+    @cached_property
+    def _checked(self) -> dict[bytes, Masks]:
+        return {}
+
+    def filters_of(self, raw: bytes) -> Masks | None:
+        """Static sparsity filters [nch, 2] uint64 from their bytes; None if a weight has no bit."""
+        if raw not in self._checked:
+            nch = self.values.shape[1]
+            halves = np.zeros((nch, MOST_TAPS // 16), np.uint16)
+            stored = np.frombuffer(raw, "<u2").reshape(nch, -1)
+            halves[:, : stored.shape[1]] = stored
+            masks = halves.view("<u8")
+            if (self._union & ~masks).any():
+                return None
+            self._checked[raw] = masks
+        return self._checked[raw]
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,22 +69,24 @@ class Decoded(NamedTuple):
     """What was decoded from some bytes: valid as long as they stand.
 
     Args:
-        raw: [streams, halfwords].
+        raw: [..., halfwords].
+        shape: As how many values they were decoded.
         value: What they say.
     """
 
     raw: Halfwords
+    shape: tuple[int, ...]
     value: Any
 
 
 WEIGHTS, BOXES, PATCHES = "weights", "boxes", "patches"
-"""Kinds of keys of the state's cache: (WEIGHTS, row, base), (BOXES, row, half), (PATCHES, half)."""
+"""Kinds of keys of the cache: (WEIGHTS, first row, base), (BOXES, row, half), (PATCHES, half)."""
 
 
 def forget_weights(state: State, first: int, last: int) -> None:
     """Drop what was decoded from halfwords first..last-1 of the weight memories."""
     for key, held in list(state.cache.items()):
-        if key[0] == WEIGHTS and key[2] < last and first < key[2] + held.raw.shape[1]:
+        if key[0] == WEIGHTS and key[2] < last and first < key[2] + held.raw.shape[-1]:
             del state.cache[key]
 
 

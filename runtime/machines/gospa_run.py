@@ -114,28 +114,28 @@ class Chunk:
     @cached_property
     def weights(self) -> list[Weights]:
         """The weights of each active row; rows whose streams are the same share them."""
-        found: list[Weights] = []
-        before: Decoded | None = None
-        for row in self.rows:
-            before = self._row_weights(row, before)
-            found.append(before.value)
+        tiles, found = self.inst.nt, list[Weights]()
+        for at in range(0, len(self.rows), tiles):
+            found += self._group_weights(self.rows[at : at + tiles])
         return found
 
-    def _row_weights(self, row: Row, other: Decoded | None) -> Decoded:
-        inst, spec, memory = self.inst, self.state.spec, self.state.memories["wmem"]
-        shape = (row.filters, inst.nch, self.geometries[0].taps)
-        start = self.places.streams(row.number, inst.base, 0, 0).base
-        steps = (self.places.pe_bytes, 2)
-        length = 2 * spec.w_half - inst.base
-        view: Any = memory.tensor(start, (row.filters, length), steps, "uint16")
-        key = WEIGHTS, row.number, inst.base
-        candidates = (self.state.cache.get(key), other)
-        held = next((h for h in candidates if h and _stands(view, h, shape)), None)
-        if held is None:
-            held = _decode_streams(view, shape, row.number)
-        self.state.cache[key] = held
-        memory.log.read(self.places.streams(row.number, inst.base, held.raw.shape[1], row.filters))
-        return held
+    def _group_weights(self, rows: list[Row]) -> list[Weights]:
+        """The weights of rows that work on the same filters."""
+        inst, memory, first = self.inst, self.state.memories["wmem"], rows[0]
+        shape = (first.filters, inst.nch, self.geometries[0].taps)
+        start = self.places.streams(first.number, inst.base, 0, 0).base
+        pitch, length = self.places.pe_bytes, 2 * self.state.spec.w_half - inst.base
+        steps = (self.state.spec.cols * pitch, pitch, 2)
+        view: Any = memory.tensor(start, (len(rows), first.filters, length), steps, "uint16")
+        key = WEIGHTS, first.number, inst.base
+        held = self.state.cache.get(key)
+        if not held or held.shape != shape or not _stands(view, held.raw):
+            held = _decode_streams(view, shape, first.number)
+            self.state.cache[key] = held
+        longest = held.raw.shape[-1]
+        for row in rows:
+            memory.log.read(self.places.streams(row.number, inst.base, longest, row.filters))
+        return held.value
 
     @cached_property
     def filters(self) -> list[Masks]:
@@ -144,19 +144,18 @@ class Chunk:
         Raises:
             TrapError: They do not cover a row's weights: the streams were loaded by halves.
         """
-        taps, found = self.geometries[0].taps, list[Masks]()
-        count = filter_halfwords(self.inst.nch, taps)
+        found: list[Masks] = []
+        size = 2 * filter_halfwords(self.inst.nch, self.geometries[0].taps)
         for row, weights in zip(self.rows, self.weights, strict=True):
             address = self.places.filters(row.number, self.inst.base)
-            raw = self.state.memories["ssf"].read(address, 2 * count).view("<u2")
-            halves = np.zeros((self.inst.nch, 8), np.uint16)
-            halves[:, : count // self.inst.nch] = raw.reshape(self.inst.nch, -1)
-            masks = halves.view("<u8")
+            raw = self.state.memories["ssf"].read(address, size).tobytes()
+            masks = weights.filters_of(raw)
             require(
-                not (weights.union & ~masks).any(),
+                masks is not None,
                 f"the static sparsity filters of row {row.number} do not cover its weights",
                 "a gs.ldw must load all streams of a row at once",
             )
+            assert masks is not None
             found.append(masks)
         return found
 
@@ -174,12 +173,14 @@ class Chunk:
         inst, memory = self.inst, self.state.memories["act"]
         shape = (inst.nch, self.geometries[row.rs].bits)
         start = self.places.half(row.number, inst.half)
-        view: Any = memory.tensor(start, (1, self.state.spec.act_half), (0, 2), "uint16")
+        view: Any = memory.tensor(start, (self.state.spec.act_half,), (2,), "uint16")
         key = BOXES, row.number, inst.half
         candidates = (self.state.cache.get(key), other)
-        held = next((h for h in candidates if h and _stands(view, h, shape)), None)
+        held = next(
+            (h for h in candidates if h and h.shape == shape and _stands(view, h.raw)), None
+        )
         if held is None:
-            held = _decode_boxes(view[0], shape, row.number)
+            held = _decode_boxes(view, shape, row.number)
         self.state.cache[key] = held
         memory.read(start, 2 * held.raw.size)
         return held
@@ -242,25 +243,32 @@ class Chunk:
         return columns
 
 
-def _stands(view: Halfwords, held: Decoded, shape: tuple[int, ...]) -> bool:
-    """Whether a memory still holds, or also holds, what was decoded as so many values."""
-    raw = held.raw
-    if held.value.values.shape != shape or raw.shape[1] > view.shape[1]:
+def _stands(view: Halfwords, raw: Halfwords) -> bool:
+    """Whether a memory holds the halfwords that were decoded, at the beginning of its rows."""
+    if raw.shape[:-1] != view.shape[:-1] or raw.shape[-1] > view.shape[-1]:
         return False
-    return np.array_equal(raw, view[:, : raw.shape[1]])
+    return bool((raw == view[..., : raw.shape[-1]]).all())
 
 
 def _decode_streams(view: Halfwords, shape: tuple[int, int, int], row: int) -> Decoded:
-    """The weights [filters, nch, taps] of a row's PEs."""
-    try:
-        values, longest = gospa_vectors.decode_streams(view, shape[1], shape[2])
-    except EncodingError as error:
-        raise TrapError(
-            error.message,
-            f"weight memory of row {row}, {error.where}",
-            "a gs.ldw of as many channels must come first",
-        ) from error
-    return Decoded(view[:, :longest].copy(), Weights(values))
+    """The weights [filters, nch, taps] of each of the rows [rows, filters, halfwords]."""
+    found: list[Weights] = []
+    longest, size = 0, 0
+    for at, streams in enumerate(view):
+        if at and _stands(streams, view[0, :, :longest]):
+            found.append(found[0])
+            continue
+        try:
+            values, size = gospa_vectors.decode_streams(streams, shape[1], shape[2])
+        except EncodingError as error:
+            raise TrapError(
+                error.message,
+                f"weight memory of row {row + at}, {error.where}",
+                "a gs.ldw of as many channels must come first",
+            ) from error
+        found.append(Weights(values))
+        longest = max(longest, size)
+    return Decoded(view[:, :, :longest].copy(), shape, found)
 
 
 def _decode_boxes(view: Halfwords, shape: tuple[int, int], row: int) -> Decoded:
@@ -273,7 +281,8 @@ def _decode_boxes(view: Halfwords, shape: tuple[int, int], row: int) -> Decoded:
             f"activation buffer of row {row}, {error.where}",
             "a gs.lda of as many channels and the tile's box must come first",
         ) from error
-    return Decoded(view[None, : decoded.size].copy(), Boxes(decoded.values, decoded.masks))
+    boxes = Boxes(decoded.values, decoded.masks)
+    return Decoded(view[: decoded.size].copy(), shape, boxes)
 
 
 def run_cost(state: State, inst: Run) -> Cost:
