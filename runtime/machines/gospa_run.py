@@ -172,6 +172,16 @@ class Chunk:
     def _row_boxes(self, row: Row, other: Decoded | None) -> Decoded:
         inst, memory = self.inst, self.state.memories["act"]
         shape = (inst.nch, self.geometries[row.rs].bits)
+        # Before anything is decoded: the fields can ask for more than the host has.
+        bitmaps, room = (
+            inst.nch * gospa_vectors.bitmap_halfwords(shape[1]),
+            self.state.spec.act_half,
+        )
+        require(
+            bitmaps <= room,
+            f"the bitmaps of nch={inst.nch} boxes take {bitmaps} halfwords, but half an "
+            f"activation buffer has {room}",
+        )
         start = self.places.half(row.number, inst.half)
         view: Any = memory.tensor(start, (self.state.spec.act_half,), (2,), "uint16")
         key = BOXES, row.number, inst.half

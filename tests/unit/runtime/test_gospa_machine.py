@@ -243,6 +243,13 @@ def test_tile_larger_than_a_bank(state: State) -> None:
         execute(state, Run(**RUN))
 
 
+def test_boxes_larger_than_the_buffer(state: State) -> None:
+    load(state)
+    configure(state, Tile(**{**TILE, "bh": 2047, "bw": 2047}))
+    with pytest.raises(TrapError, match="the bitmaps of nch=2 boxes take 523778 halfwords"):
+        execute(state, Run(**RUN))
+
+
 def test_run_before_its_loads(state: State) -> None:
     execute(state, Lda(**LDA))
     state.memories["wmem"].data.view("<u2")[0] = 1
