@@ -1,6 +1,7 @@
 """SparTen's DMA: records of input rows, tables and filters of sets, outputs (section 5)."""
 
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,15 +12,22 @@ from ...isa.formats.sparsemap import VALUE_BYTES
 from ...isa.targets.sparten import Asg, Lda, Ldf, dense_rows, values_of
 from ..base import dma_cycles
 from ..machine import Cost, State
-from .sparten_state import Int64s, Layer, Table, read_table, require, tag
+from .sparten_cache import recall
+from .sparten_state import Bytes, Int64s, Layer, Table, read_table, require, tag
+
+
+class Records(NamedTuple):
+    """Input rows in the form of the input memory, and how many of their values are not 0."""
+
+    slots: Bytes
+    nonzeros: int
+
 
 # Input rows --------------------------------------------------------------------------------------
 
 
 def lda_cost(state: State, inst: Lda) -> Cost:
     """Make the records, for their length; `lda` finds them in scratch."""
-    from ...isa.formats.sparsemap_kernels import compress
-
     layer = Layer.of(state)
     cfg, geo, shape = layer.cfg, layer.geo, layer.shape
     pixels = inst.rows * geo["w"]
@@ -30,12 +38,23 @@ def lda_cost(state: State, inst: Lda) -> Cost:
         f"the dimensions of ld are {region.size_bytes // (VALUE_BYTES * cfg['cg'])} positions, "
         f"but {inst.rows} rows have {pixels}",
     )
-    values = state.dram.gather(region).view("<i2").reshape(pixels, cfg["cg"])
-    slots = np.zeros((pixels, layer.pixel_bytes), np.uint8)
-    nonzeros = compress(values, shape.chunk, slots)
-    state.scratch["slots"] = slots
+    data = state.dram.gather(region)
+
+    def encode() -> Records:
+        return _encode(layer, data)
+
+    key = ("rows", inst.img, inst.row0, inst.rows, geo["w"], cfg["cg"])
+    state.scratch["slots"], nonzeros = recall(state, key, (data,), encode)
     nbytes = pixels * cfg["nc"] * shape.mask_bytes + VALUE_BYTES * nonzeros
     return Cost(dma_cycles(state.spec, nbytes), {"dram_in": nbytes})
+
+
+def _encode(layer: Layer, data: Bytes) -> Records:
+    from ...isa.formats.sparsemap_kernels import compress
+
+    values = data.view("<i2").reshape(-1, layer.cfg["cg"])
+    slots = np.zeros((len(values), layer.pixel_bytes), np.uint8)
+    return Records(slots, compress(values, layer.shape.chunk, slots))
 
 
 def _check_rows(state: State, layer: Layer, inst: Lda, pixels: int) -> None:

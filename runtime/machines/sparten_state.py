@@ -12,6 +12,7 @@ from ...isa.formats.sparsemap import chunk_widths
 from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, SpartenSpec, pixel_bytes
 from ...isa.targets.sparten_shape import TAG_BYTES, Positions, Shape
 from ..machine import State
+from .sparten_cache import recall
 
 Bytes = npt.NDArray[np.uint8]
 Int64s = npt.NDArray[np.int64]
@@ -177,8 +178,6 @@ def blocks_of(layer: Layer, p0: int, most: int) -> list[Block]:
 
 def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> Band:
     """The input rows in a half of a share's input memory, of an image."""
-    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, unpack
-
     cfg, w, shape = layer.cfg, layer.geo["w"], layer.shape
     slot = shape.slot("ibuf", share, half)
     held = read_tag(state, slot)
@@ -189,8 +188,19 @@ def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> 
         "sp.lda must load them under the same sp.cfg and sp.map",
     )
     row0, rows = held[2:4]
-    pixels, nc, chunk = rows * w, cfg["nc"], shape.chunk
-    data = read_slot(state, slot, pixels * layer.pixel_bytes)
+    data = read_slot(state, slot, rows * w * layer.pixel_bytes)
+
+    def decode() -> Band:
+        return _decode_band(layer, data, row0, rows, share)
+
+    return recall(state, ("band", *held), (data,), decode)
+
+
+def _decode_band(layer: Layer, data: Bytes, row0: int, rows: int, share: int) -> Band:
+    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, unpack
+
+    cfg, shape = layer.cfg, layer.shape
+    pixels, nc, chunk = rows * layer.geo["w"], cfg["nc"], shape.chunk
     length = shape.mask_bytes
     pixel = np.arange(pixels, dtype=np.int64)[:, None]
     part = np.arange(nc, dtype=np.int64)
@@ -224,11 +234,8 @@ def read_table(state: State, layer: Layer, z: int, half: int) -> Table:
 
 def read_filters(state: State, layer: Layer, z: int, half: int) -> Filters:
     """A segment of a set's filters, out of the CUs' memories."""
-    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, scan, unpack
-
-    table, shape = read_table(state, layer, z, half), layer.shape
-    slot = shape.slot("fbuf", z, half)
-    filters, count = table.outputs.size, table.hi - table.lo
+    table = read_table(state, layer, z, half)
+    slot, filters = layer.shape.slot("fbuf", z, half), table.outputs.size
     *held, size = read_tag(state, slot)[:4]
     require(
         held == [filters, table.lo, table.hi],
@@ -237,7 +244,20 @@ def read_filters(state: State, layer: Layer, z: int, half: int) -> Filters:
         "sp.asg and sp.ldf must load the same segment",
     )
     data = read_slot(state, slot, size)
-    order, length = table.by_cu(), shape.mask_bytes
+
+    def decode() -> tuple[Floats, Words]:
+        return _decode_filters(layer, data, table, z)
+
+    key = ("filters", z, half, *held, layer.cfg["cg"], layer.cfg["nc"])
+    return Filters(*recall(state, key, (data, table.cus), decode), table)
+
+
+def _decode_filters(layer: Layer, data: Bytes, table: Table, z: int) -> tuple[Floats, Words]:
+    """Values and masks, as `Filters` has them."""
+    from ...isa.formats.sparsemap_kernels import GOOD, KINDS, scan, unpack
+
+    filters, count = table.outputs.size, table.hi - table.lo
+    order, length = table.by_cu(), layer.shape.mask_bytes
     starts = np.empty(order.size + 1, np.int64)
     code = scan(data, length, starts)
     require(code == GOOD, f"record {code} of set {z} leaves the filter memories")
@@ -257,7 +277,7 @@ def read_filters(state: State, layer: Layer, z: int, half: int) -> Filters:
     by_chunk = np.empty_like(masks)
     by_chunk[order] = masks
     words = by_chunk.reshape(count, filters, -1).transpose(0, 2, 1)
-    return Filters(values, np.ascontiguousarray(words), table)
+    return values, np.ascontiguousarray(words)
 
 
 def _refuse(code: int, kinds: int, what: str) -> None:
