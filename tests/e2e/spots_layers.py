@@ -274,7 +274,8 @@ def _scaled_weights(layer: Layer, source: Quantised) -> tuple[Ints, Array, int]:
     real, bias = np.ldexp(layer.w, -layer.w_frac), np.ldexp(bias, -layer.w_frac)
     w_frac = _most_frac(real)
     if bias.any():  # the bias has 31 bits (docs/numerics.md)
-        w_frac = min(w_frac, 30 - frexp(float(np.abs(bias).max()))[1] - source.frac)
+        room = 30 - frexp(float(np.abs(bias).max()))[1] - source.frac
+        w_frac = min(w_frac, room) if real.any() else room
     return Quantised(w_frac).of(real), bias, source.frac + w_frac
 
 

@@ -25,8 +25,8 @@ from spcc.tests.golden.spots_tiler import DRAM
 from spcc.tests.golden.spots_tiles import DoesNotFitError
 from spcc.tools import api
 
-quick = settings(deadline=None, max_examples=100)
-deep = settings(deadline=None, max_examples=1500, phases=[Phase.explicit, Phase.generate])
+quick = settings(deadline=None, max_examples=50)
+deep = settings(deadline=None, max_examples=500, phases=[Phase.explicit, Phase.generate])
 
 
 def compile_and_run(layer: Layer, **changes: Any) -> tuple[Any, dict[str, Any], np.ndarray]:

@@ -196,7 +196,7 @@ def expected(layer: Layer, before: Dram) -> Iterator[tuple[tuple[int, int, int, 
             yield (n, c, oy, ox), min(max(value, low), high)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(layers())
 def test_any_pool_is_cut_lowered_and_run(layer: Layer) -> None:
     geo, words = layer.geo, layer.spec.PCAP // 4 * 2
@@ -222,7 +222,7 @@ def test_any_pool_is_cut_lowered_and_run(layer: Layer) -> None:
     assert account.counters["ppu_ops"] == prod(layer.result.shape)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(layers())
 def test_pools_keep_to_the_halves_of_pbuf_in_turn(layer: Layer) -> None:
     try:

@@ -20,7 +20,7 @@ SECONDS = 10.0  # far above what any of these takes; a hang or an explosion goes
 HOSTILE = [0, -1, 1, 2, 3, 7, 65536, 10**9, 2**31 - 1, 2**31, 2**62, 2**63 - 1, -(2**31), -(2**63)]
 OPERATORS = sorted({s.name for s in onnx.defs.get_all_schemas() if s.domain == ""})
 FUZZ = settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -202,7 +202,7 @@ def mutate(message: Any, descriptor: Any, index: int | None, draw: Any, names: l
 
 
 @EACH_MODEL
-@settings(FUZZ, max_examples=500)
+@settings(FUZZ, max_examples=250)
 @given(data=st.data())
 def test_fields_changed(name: str, data: st.DataObject) -> None:
     proto = MODELS[name]()

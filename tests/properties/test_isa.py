@@ -15,24 +15,17 @@ from spcc.tools.targets import TARGETS
 
 ISAS = {name: target.isa() for name, target in TARGETS.items()}
 EACH_ISA = pytest.mark.parametrize("isa", ISAS.values(), ids=ISAS)
+CLASSES = {c: (n, isa) for n, isa in ISAS.items() for c in isa.instructions}
+"""Every instruction once: those of the base machine are in all sets."""
 EACH_INSTRUCTION = pytest.mark.parametrize(
     ("isa", "cls"),
-    [
-        pytest.param(isa, c, id=f"{n}-{c.mnemonic}")
-        for n, isa in ISAS.items()
-        for c in isa.instructions
-    ],
+    [pytest.param(isa, c, id=f"{n}-{c.mnemonic}") for c, (n, isa) in CLASSES.items()],
 )
 EACH_WITH_FIELDS = pytest.mark.parametrize(
     ("isa", "cls"),
-    [
-        pytest.param(isa, c, id=f"{n}-{c.mnemonic}")
-        for n, isa in ISAS.items()
-        for c in isa.instructions
-        if c.fields
-    ],
+    [pytest.param(isa, c, id=f"{n}-{c.mnemonic}") for c, (n, isa) in CLASSES.items() if c.fields],
 )
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=30, deadline=None)
 
 semaphores = st.lists(st.integers(1, SEMAPHORE_COUNT), max_size=3, unique=True)
 

@@ -26,7 +26,7 @@ from spcc.tests.golden.spots_tiles import (
     tile_weights,
 )
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=150)
 
 
 def fast_geometry(geo: Geometry) -> spots_geometry.Geometry:

@@ -14,7 +14,7 @@ from spcc.tests.golden.spots_im2col import Geometry, unit_rows
 from spcc.tests.golden.spots_stepper import Result, conv, pool, rounded
 from spcc.tests.golden.spots_tiles import DoesNotFitError
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=150)
 
 
 def golden(case: Case) -> Result:

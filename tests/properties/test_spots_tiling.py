@@ -12,7 +12,7 @@ from spcc.tests.golden import spots_tiler as tiler
 from spcc.tests.golden import spots_tiles as tiles
 from spcc.tests.golden.spots_cases import Layer, layers
 
-relaxed = settings(deadline=None, max_examples=300)
+relaxed = settings(deadline=None, max_examples=150)
 Cut = tuple[tuple[int, int], tuple[int, int], bool, int, int]
 
 
