@@ -33,6 +33,10 @@ def test_its_parts_belong_together() -> None:
     check_target(find_target("dadiannao"))
 
 
+FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
+"""The networks of the fast lane."""
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -41,7 +45,10 @@ def test_its_parts_belong_together() -> None:
         pytest.param(CODED, id="coded", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
+)
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: DadiannaoSpec) -> None:
     outcome = compiled(name, spec)
     program = outcome.compiled.program

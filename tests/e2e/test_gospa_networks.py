@@ -60,6 +60,10 @@ def check_layer(entry: dict[str, Any]) -> None:
         assert counters["acc_saturated"] == 0
 
 
+FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
+"""The networks of the fast lane."""
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -67,7 +71,10 @@ def check_layer(entry: dict[str, Any]) -> None:
         for name, spec in SPECS.items()
     ],
 )
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
+)
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: GospaSpec) -> None:
     request = Request(Model("m", BUILDERS[name](), ""), find_target("gospa"), spec)
     outcome = compile_request(request)

@@ -45,6 +45,10 @@ FAST = ("small",)
 """The machines that every network runs on in the fast lane."""
 
 
+FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
+"""The networks of the fast lane."""
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -52,7 +56,10 @@ FAST = ("small",)
         for name, spec in SPECS.items()
     ],
 )
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
+)
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: TctSpec) -> None:
     outcome = compiled(name, spec)
     program = outcome.compiled.program
