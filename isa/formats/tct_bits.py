@@ -135,8 +135,8 @@ def read_plain(
         at += alc
         for slot in range(slots):
             for lane in range(lanes):
-                select = get(data, at, wsb)
-                value = get(data, at + wsb, WEIGHT_BITS)
+                both = get(data, at, wsb + WEIGHT_BITS)
+                select, value = both & ((1 << wsb) - 1), both >> wsb
                 at += wsb + WEIGHT_BITS
                 if select > most:
                     return BAD_SELECT, e, at

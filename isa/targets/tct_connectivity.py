@@ -5,6 +5,7 @@ same PE. Connection i of the canonical list has select code i + 1; code 0 is the
 """
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from ..errors import UsageError
@@ -31,6 +32,7 @@ class Connection(NamedTuple):
     aside: int
 
 
+@cache
 def connections(shape: str, h: int, d: int) -> tuple[Connection, ...]:
     """The canonical list: h lookaheads, then d lookasides.
 

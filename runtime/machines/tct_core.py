@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...isa.errors import TrapError
+from .dadiannao_core import count_nonzero
 
 Bytes = npt.NDArray[np.uint8]
 Int16s = npt.NDArray[np.int16]
@@ -57,12 +58,14 @@ class Sources(NamedTuple):
         factors: float64 [positions * lanes, slots]; weights that come from one place add up.
         counts: int64 [positions * lanes], how many weights come from there, of all slots.
         codes: int64 [1 + connections], non-zero weights by select code.
+        largest: The largest magnitude among the factors.
     """
 
     rows: Int64s
     factors: npt.NDArray[np.float64]
     counts: Int64s
     codes: Int64s
+    largest: int
 
 
 class Product(NamedTuple):
@@ -116,7 +119,8 @@ def find_sources(chunk: Chunk, pairs: Int64s, row_count: int) -> Sources:
     factors = np.zeros((found.size * lanes, slots))
     counts = np.zeros(found.size * lanes, np.int64)
     scatter_sources(*common, place, factors, counts)
-    return Sources(found, factors, counts, codes)
+    largest = int(max(factors.max(initial=0), -factors.min(initial=0)))
+    return Sources(found, factors, counts, codes, largest)
 
 
 def multiply(sources: Sources, values: Int16s) -> Product:
@@ -127,9 +131,9 @@ def multiply(sources: Sources, values: Int16s) -> Product:
     windows, factors = len(values), sources.factors
     terms = len(factors)
     columns = values.reshape(windows, terms)
-    bound = terms * np.abs(factors).max(initial=0) * max(int(values.max()), -int(values.min()))
+    bound = terms * sources.largest * max(int(values.max()), -int(values.min()))
     kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
     sums = columns.astype(kind) @ factors.astype(kind, copy=False)
-    effectual = int(sources.counts @ np.count_nonzero(columns, axis=0))
+    effectual = int(sources.counts @ count_nonzero(columns))
     some = int(sources.codes.sum()) * windows
     return Product(sums.astype(np.int64), effectual, some - effectual)
