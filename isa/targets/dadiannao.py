@@ -5,6 +5,7 @@ counted in fields of the instructions; how many bytes they have follows from `dd
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -151,6 +152,7 @@ class Cfg(Instruction):
     windows = Field(51, 42, "windows of a bank of PB", unit="windows")
 
     @classmethod
+    @cache
     def of(cls, spec: DadiannaoSpec) -> "Cfg":
         """The shape of a machine of given parameters."""
         return cls(

@@ -4,6 +4,7 @@ Sections 2 and 5 of the tct sheet; the rest of the machine is `dadiannao`'s.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
 from ..base import BASE_INSTRUCTIONS
@@ -131,6 +132,7 @@ class Cfg(Instruction):
     sync = Field(64, 63, "lanes that share a row pointer; 0: tile, 1: all, 2: PE")
 
     @classmethod
+    @cache
     def of(cls, spec: TctSpec) -> "Cfg":
         """The front end of given parameters."""
         return cls(

@@ -128,7 +128,7 @@ def _multiply(
     """The products of a chunk with the windows of a `tct.conv`."""
     rows, nwin = sources.rows, fields["nwin"]
     if not rows.size:
-        return Product(np.zeros((nwin, sources.factors.shape[1]), np.int64), 0, 0)
+        return Product(np.zeros((nwin, len(sources.factors)), np.int64), 0, 0)
     first, last = int(rows[0]), int(rows[-1])
     reach = fields | {"row0": first, "rows": last - first + 1}
     low, high = ddn.input_words(inp, ker, reach)

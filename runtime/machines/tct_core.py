@@ -55,7 +55,7 @@ class Sources(NamedTuple):
 
     Args:
         rows: int64 [positions], the original rows that hold a weight, ascending.
-        factors: float64 [positions * lanes, slots]; weights that come from one place add up.
+        factors: float64 [slots, positions * lanes]; weights that come from one place add up.
         counts: int64 [positions * lanes], how many weights come from there, of all slots.
         codes: int64 [1 + connections], non-zero weights by select code.
         largest: The largest magnitude among the factors.
@@ -116,7 +116,7 @@ def find_sources(chunk: Chunk, pairs: Int64s, row_count: int) -> Sources:
         )
     found = np.flatnonzero(used)
     place = np.cumsum(used, dtype=np.int64) - 1
-    factors = np.zeros((found.size * lanes, slots))
+    factors = np.zeros((slots, found.size * lanes))
     counts = np.zeros(found.size * lanes, np.int64)
     scatter_sources(*common, place, factors, counts)
     largest = int(max(factors.max(initial=0), -factors.min(initial=0)))
@@ -129,11 +129,11 @@ def multiply(sources: Sources, values: Int16s) -> Product:
     Floats hold every partial sum exactly: fewer than 2^22 products below 2^30.
     """
     windows, factors = len(values), sources.factors
-    terms = len(factors)
+    terms = factors.shape[1]
     columns = values.reshape(windows, terms)
     bound = terms * sources.largest * max(int(values.max()), -int(values.min()))
     kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
-    sums = columns.astype(kind) @ factors.astype(kind, copy=False)
+    sums = columns.astype(kind) @ factors.T.astype(kind, copy=False)
     effectual = int(sources.counts @ count_nonzero(columns))
     some = int(sources.codes.sum()) * windows
     return Product(sums.astype(np.int64), effectual, some - effectual)

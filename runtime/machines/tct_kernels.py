@@ -73,17 +73,18 @@ def scatter_sources(
         rows: [E, slots].
         pairs: [1 + connections, 2].
         place: [R], the position of each row that holds a weight among them.
-        factors: [positions * lanes, slots], zeros at first.
+        factors: [slots, positions * lanes], zeros at first.
         counts: [positions * lanes], zeros at first; gets the number of weights of each.
     """
     entries, slots, lanes = weights.shape
-    for e in range(entries):
-        for slot in range(slots):
+    # Slot by slot: what a slot writes to fits in a first-level cache.
+    for slot in range(slots):
+        for e in range(entries):
             for lane in range(lanes):
                 value = weights[e, slot, lane]
                 if value != 0:
                     code = selects[e, slot, lane]
                     row = rows[e, slot] + pairs[code, 0]
                     term = place[row] * lanes + (lane + pairs[code, 1]) % lanes
-                    factors[term, slot] += value
+                    factors[slot, term] += value
                     counts[term] += 1
