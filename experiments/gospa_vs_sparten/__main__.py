@@ -18,7 +18,7 @@ from ...tools.compare import body as compare
 from ...tools.compare import parser as compare_parser
 from ...tools.compare_schema import Comparison, NetworkRow
 from ...tools.compare_store import StoredRun
-from ...tools.option_types import path
+from ...tools.option_types import count, path
 from ...tools.report_schema import Report
 from .published import NEAR, PUBLISHED, Published
 from .ratios import Pair, pairs, total
@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         "-o", type=path, dest="out", default=Path("spcc-out/gospa_vs_sparten"), metavar="DIR"
     )
     p.add_argument("--resume", action="store_true", help="do not repeat runs that are kept there")
+    p.add_argument(
+        "-j", "--workers", type=count, metavar="N", help="runs at a time (default: processors)"
+    )
     args = p.parse_args(argv)
 
     def body() -> int:
@@ -46,16 +49,19 @@ def main(argv: list[str] | None = None) -> int:
             hint = f"the networks are {', '.join(known)}"
             raise UsageError(f"there is no network '{unknown[0]}' here", "NETWORK", hint)
         chosen = [known[name] for name in args.network] or list(PUBLISHED)
-        return experiment(chosen, args.out, args.gb, resume=args.resume)
+        return experiment(chosen, args.out, args.gb, resume=args.resume, workers=args.workers)
 
     return run(body)
 
 
-def experiment(chosen: Sequence[Published], out: Path, gb: str, *, resume: bool) -> int:
+def experiment(
+    chosen: Sequence[Published], out: Path, gb: str, *, resume: bool, workers: int | None = None
+) -> int:
     """Run every network on both machines, write layers.csv and report.md, print the report."""
     words = [each.name for each in chosen]
     words += ["--target", "sparten,gospa", "--baseline", "sparten", "--set", f"sparten.gb={gb}"]
     words += ["-o", str(out), "--no-layers", *(["--resume"] if resume else [])]
+    words += ["--workers", str(workers)] if workers else []
     code = compare(compare_parser().parse_args(words))
     comparison = msgspec.json.decode((out / "compare.json").read_bytes(), type=Comparison)
     found: dict[Published, list[Pair]] = {}
