@@ -220,18 +220,21 @@ def input_ports(module: ModuleOp) -> Ports:
 def _inputs(
     request: Request, ports: Ports
 ) -> tuple[list[Mapping[str, Array]], dict[str, Array], bool]:
-    """Calibration runs, the feeds of the run, and whether these were made up."""
+    """Calibration runs, the feeds of the run, and whether some of these were made up.
+
+    Inputs as sparse as the published ones are what the biases of a zoo network are made for.
+    """
     from ..models.inputs import draw
     from ..models.zoo import published_inputs
 
     given = request.inputs
     published = published_inputs(request.model.source, request.seed)
     made = {
-        name: published[name] if name in published else draw(name, shape, dtype, request.seed)
+        name: draw(name, shape, dtype, request.seed)
         for name, (shape, dtype) in ports.items()
-        if name not in given
+        if name not in given and name not in published
     }
-    feeds = check_feeds({**made, **given}, ports, "--input")
+    feeds = check_feeds({**published, **made, **given}, ports, "--input")
     if request.calibration is None:
         return [feeds], feeds, bool(made)
     arrays = load_arrays(request.calibration, "--calibration")

@@ -93,6 +93,15 @@ def test_spcc_takes_a_name_for_a_file(name: str) -> None:
     assert report["model"] == name.replace(":", "-")
 
 
+def test_published_inputs_are_not_called_random(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["lenet_300_100", "--target", "spots", "-c", "-o", "net.spx"]
+    assert spcc.main(argv) == 0
+    assert "random" not in capsys.readouterr().err
+    np.save("in.npy", np.ones((1, 784, 1, 1), np.float32))
+    assert spcc.main([*argv, "--input", "input=in.npy"]) == 0
+    assert "random" not in capsys.readouterr().err
+
+
 def test_worked_example_computes_the_published_values() -> None:
     """Outputs 9, -3, 6 and 0: four of sixteen products are of two nonzeros."""
     argv = ["example_3x3", "--target", "spots", "--check-layers", "--out-dir", "out"]
