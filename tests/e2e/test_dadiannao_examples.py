@@ -1,37 +1,14 @@
 """The worked examples of dadiannao sheet section 10 through the command line, number for number."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from spcc.tests.e2e.spots_layers import Layer, model_of
-from spcc.tools import run, spcc
-
-MICRO_TOML = """
-tiles = 2
-pes = 2
-lanes = 4
-wm_rows = 8
-pb_windows = 4
-"""
-Array = np.ndarray[Any, Any]
-
-
-def fw(F: int, C: int, KH: int, KW: int) -> Array:
-    """The sheet's weights."""
-    f, c, i, j = np.indices((F, C, KH, KW))
-    v = (4 * f + 5 * c + 3 * i + 2 * j) % 7
-    return np.where(np.isin(v, (0, 1, 6)), v - 3, 0)
-
-
-def fx(C: int, H: int, W: int) -> Array:
-    """The sheet's activations, with a batch of one."""
-    c, y, x = np.indices((C, H, W))
-    return ((c + 2 * y + 3 * x) % 4)[None]
+from spcc.tests.e2e.example_runs import config_options, conv, outputs_of, spcc_run
+from spcc.tests.e2e.spots_layers import Layer
+from spcc.tests.golden.ddn_examples import MICRO, fw, fx
 
 
 @dataclass(frozen=True)
@@ -43,11 +20,6 @@ class Example:
     cycles: int
     ppu: int
     counters: dict[str, int]
-
-
-def conv(x: Array, w: Array, **attributes: Any) -> Layer:
-    kernel = (int(w.shape[2]), int(w.shape[3]))
-    return Layer(None, "Conv", x.astype(np.float64), w, kernel=kernel, **attributes)
 
 
 E1_WEIGHTS = [5, 0, 0, 0, 0, 7, 0, 2, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 6, 0, 0, 1, 0, 0]
@@ -105,35 +77,15 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-def spcc_run(folder: Path, layer: Layer, *options: str) -> dict[str, Any]:
-    """Run `spcc` on a layer's files; give its report."""
-    onnx.save(model_of(layer), folder / "layer.onnx")
-    np.save(folder / "x.npy", layer.x.astype(np.float32))
-    (folder / "micro.toml").write_text(MICRO_TOML)
-    code = spcc.main([
-        str(folder / "layer.onnx"), "--target", "dadiannao",
-        "--config", str(folder / "micro.toml"), "--input", f"x={folder / 'x.npy'}",
-        "--out-dir", str(folder / "out"), *options,
-    ])  # fmt: skip
-    assert code == 0
-    return json.loads((folder / "out" / "report.json").read_text())
-
-
-def outputs_of(folder: Path) -> Array:
-    """Run the program that `spcc` wrote with `spcc-run`; give its output."""
-    (program,) = (folder / "out").glob("*.spx")
-    name = onnx.load(folder / "layer.onnx").graph.output[0].name
-    code = run.main([
-        str(program), "--input", f"x={folder / 'x.npy'}", "--output", f"{name}={folder / 'y.npy'}",
-    ])  # fmt: skip
-    assert code == 0
-    return np.load(folder / "y.npy")
+def run_example(folder: Path, name: str) -> dict[str, Any]:
+    """Run an example; give the report."""
+    return spcc_run(folder, EXAMPLES[name].layer, "dadiannao", *config_options(folder, MICRO))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = EXAMPLES[name]
-    report = spcc_run(tmp_path, example.layer)
+    report = run_example(tmp_path, name)
     (layer,) = report["layers"]
     assert layer["placement"] == "native"
     assert layer["cycles"] == report["totals"]["cycles"] == example.cycles
@@ -150,6 +102,6 @@ def test_example(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_counters_fill_the_array(name: str, tmp_path: Path) -> None:
     """Section 8: work * K * N is every slot of every PE."""
-    counters = spcc_run(tmp_path, EXAMPLES[name].layer)["layers"][0]["counters"]
+    counters = run_example(tmp_path, name)["layers"][0]["counters"]
     parts = ("mac_eff", "mac_ineff_a", "mac_ineff_w", "lane_idle")
     assert counters["work"] * 4 * 4 == sum(counters[part] for part in parts)

@@ -1,17 +1,13 @@
 """The worked examples of tct sheet section 10 through the command line, number for number."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from spcc.tests.e2e.spots_layers import Layer, model_of
+from spcc.tests.e2e.example_runs import config_options, outputs_of, setting_options, spcc_run
 from spcc.tests.e2e.test_dadiannao_examples import EXAMPLES as DENSE
-from spcc.tests.e2e.test_dadiannao_examples import MICRO_TOML, outputs_of
-from spcc.tools import spcc
+from spcc.tests.golden.ddn_examples import MICRO
 
 
 @dataclass(frozen=True)
@@ -120,25 +116,11 @@ FIGURES = {
 """Of the examples: work of dadiannao's, and zeros of its padded matrices."""
 
 
-def spcc_run(folder: Path, layer: Layer, target: str, *options: str) -> dict[str, Any]:
-    """Run `spcc` on a layer's files; give its report."""
-    onnx.save(model_of(layer), folder / "layer.onnx")
-    np.save(folder / "x.npy", layer.x.astype(np.float32))
-    (folder / "micro.toml").write_text(MICRO_TOML)
-    code = spcc.main([
-        str(folder / "layer.onnx"), "--target", target,
-        "--config", str(folder / "micro.toml"), "--input", f"x={folder / 'x.npy'}",
-        "--out-dir", str(folder / "out"), *options,
-    ])  # fmt: skip
-    assert code == 0
-    return json.loads((folder / "out" / "report.json").read_text())
-
-
 def run_example(folder: Path, example: Example, *options: str) -> dict[str, Any]:
     """Run an example; give its layer's report."""
-    settings = [f"--set={name}={value}" for name, value in example.settings.items()]
+    machine = config_options(folder, MICRO) + setting_options(example.settings)
     target = f"tct:{example.pattern}"
-    report = spcc_run(folder, DENSE[example.layer].layer, target, *settings, *options)
+    report = spcc_run(folder, DENSE[example.layer].layer, target, *machine, *options)
     assert report["check"]["passed"]
     (layer,) = report["layers"]
     assert layer["cycles"] == report["totals"]["cycles"]

@@ -1,31 +1,18 @@
 """The worked examples of SPOTS sheet section 10 through the command line, number for number."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from spcc.tests.e2e.spots_layers import MINI, Layer, model_of
-from spcc.tools import run, spcc
+from msgspec import structs
+from spcc.isa.targets.spots import SpotsSpec
+from spcc.tests.e2e.example_runs import config_options, conv, outputs_of, spcc_run
+from spcc.tests.e2e.spots_layers import MINI, Layer
 
-MINI_TOML = """
-NR = 4
-NC = 2
-UNITS = 2
-NREG = 2
-G = 2
-SLOT = 4
-INBW = 2
-SPLIT_LT = 3
-FCAP = 4096
-WCAP = 4096
-ICAP = 4096
-OCAP = 4096
-RCAP = 256
-"""
+DEFAULTS = structs.asdict(SpotsSpec())
+MINI_PARAMETERS = {n: v for n, v in structs.asdict(MINI).items() if v != DEFAULTS[n]}
 MAP3 = np.array([[0, 0, 3, 1], [0, 0, 0, 2], [5, 0, 0, 0], [1, 4, 0, 0]]).reshape(1, 1, 4, 4)
 
 
@@ -40,17 +27,11 @@ class Example:
     psh: int = 0
 
 
-def conv(x: Any, w: Any, **attributes: Any) -> Layer:
-    x, w = np.array(x), np.array(w)
-    kernel = (int(w.shape[2]), int(w.shape[3]))
-    return Layer(MINI, "Conv", x.astype(np.float64), w, kernel=kernel, **attributes)
-
-
 EXAMPLES = {
     "dense": Example(
         conv(
             np.arange(1, 16).reshape(1, 1, 3, 5),
-            [[[[1, 0], [0, 1]]], [[[0, 1], [-1, 0]]], [[[2, 0], [0, 0]]]],
+            np.array([[[[1, 0], [0, 1]]], [[[0, 1], [-1, 0]]], [[[2, 0], [0, 0]]]]),
         ),
         [[[8, 10, 12, 14], [18, 20, 22, 24]], [[-4] * 4] * 2, [[2, 4, 6, 8], [12, 14, 16, 18]]],
         33,
@@ -83,7 +64,7 @@ EXAMPLES = {
     "split": Example(
         conv(
             MAP3,
-            [[[[1, 2, 0], [0, 3, 0], [0, 0, -1]]], [[[0, 0, 0], [0, 5, 0], [0, 0, 4]]]],
+            np.array([[[[1, 2, 0], [0, 3, 0], [0, 0, -1]]], [[[0, 0, 0], [0, 5, 0], [0, 0, 4]]]]),
             pads=(1, 1, 1, 1),
         ),
         [
@@ -108,35 +89,17 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-def spcc_run(folder: Path, example: Example, *options: str) -> dict[str, Any]:
-    """Run `spcc` on an example's files; give its report."""
-    onnx.save(model_of(example.layer), folder / "layer.onnx")
-    np.save(folder / "x.npy", example.layer.x.astype(np.float32))
-    (folder / "mini.toml").write_text(MINI_TOML)
-    code = spcc.main([
-        str(folder / "layer.onnx"), "--target", "spots", "--config", str(folder / "mini.toml"),
-        "--input", f"x={folder / 'x.npy'}", "--out-dir", str(folder / "out"), *options,
-    ])  # fmt: skip
-    assert code == 0
-    return json.loads((folder / "out" / "report.json").read_text())
-
-
-def compute_outputs(folder: Path) -> np.ndarray[Any, Any]:
-    """Run the program that `spcc` wrote with `spcc-run`; give its output."""
-    (program,) = (folder / "out").glob("*.spx")
-    name = onnx.load(folder / "layer.onnx").graph.output[0].name
-    code = run.main([
-        str(program), "--input", f"x={folder / 'x.npy'}", "--output", f"{name}={folder / 'y.npy'}",
-    ])  # fmt: skip
-    assert code == 0
-    return np.load(folder / "y.npy")
+def run_example(folder: Path, example: Example, *options: str) -> dict[str, Any]:
+    """Run an example; give the report."""
+    machine = config_options(folder, MINI_PARAMETERS)
+    return spcc_run(folder, example.layer, "spots", *machine, *options)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = EXAMPLES[name]
     options = ("--set", f"psh={example.psh}") if example.psh else ()
-    report = spcc_run(tmp_path, example, *options)
+    report = run_example(tmp_path, example, *options)
     (layer,) = report["layers"]
     assert layer["placement"] == "native"
     assert layer["cycles"] == report["totals"]["cycles"] == example.cycles
@@ -144,16 +107,16 @@ def test_example(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert report["config"]["psh"] == (example.psh or None)
     assert report["check"]["passed"]
     real = np.array(example.sums) * 2**example.psh
-    assert compute_outputs(tmp_path).tolist() == [real.tolist()]
+    assert outputs_of(tmp_path).tolist() == [real.tolist()]
     assert str(example.cycles) in capsys.readouterr().out
 
 
 def test_settings_override_the_file(tmp_path: Path) -> None:
     """NREG = 1 in place of 2 changes nothing of example 1 (F = 1); 2 columns more do."""
     example = EXAMPLES["dense"]
-    same = spcc_run(tmp_path, example, "--set", "NREG=1")
+    same = run_example(tmp_path, example, "--set", "NREG=1")
     assert same["config"]["NREG"] == 1
     assert same["config"]["SLOT"] == 4
     assert same["layers"][0]["cycles"] == 33
-    wider = spcc_run(tmp_path, example, "--set", "NC=4", "--set", "INBW=4")
+    wider = run_example(tmp_path, example, "--set", "NC=4", "--set", "INBW=4")
     assert wider["layers"][0]["counters"]["items"] == 8
