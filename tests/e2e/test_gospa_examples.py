@@ -1,39 +1,21 @@
 """The worked examples of gospa sheet section 10 through the command line, number for number."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from spcc.tests.e2e.spots_layers import Layer, model_of
-from spcc.tools import run, spcc
-
-Array = np.ndarray[Any, Any]
-
-SLIDE = [[-1, 3, 1], [0, 2, 0], [0, 0, -2]]
-KERNEL = [[0, 3], [-3, 0]]
+from spcc.tests.e2e.example_runs import conv, outputs_of, setting_options, spcc_run
+from spcc.tests.e2e.spots_layers import Layer
+from spcc.tests.golden import two_sided_examples as golden
 
 
-def conv(x: Any, w: Any, **attributes: Any) -> Layer:
-    weights = np.array(w)
-    kernel = (int(weights.shape[2]), int(weights.shape[3]))
-    return Layer(None, "Conv", np.array(x, np.float64)[None], weights, kernel=kernel, **attributes)
+def layer_of(x: Any, w: Any, stride: tuple[int, int] = (1, 1), **attributes: Any) -> Layer:
+    """An example of the golden models."""
+    return conv(x, w, strides=stride, **attributes)
 
 
-A = conv([SLIDE], [[KERNEL]])
-B = conv(
-    [SLIDE, [[0, 5, 0], [0, 0, -1], [2, 0, 0]]],
-    [[KERNEL, [[1, 0], [0, 0]]], [[[0, 0], [0, 0]], [[0, -2], [0, 4]]]],
-)
-C = conv(
-    [[[0, 1, 0, 2], [3, 0, 0, 0], [0, 0, 4, 0], [5, 0, 0, 6]]],
-    [[[[1, 0, -1], [0, 2, 0], [0, 0, 3]]]],
-    strides=(2, 2),
-    pads=(1, 1, 1, 1),
-)
+A, B, C = (layer_of(**example) for example in (golden.A, golden.B, golden.C))
 
 
 @dataclass(frozen=True)
@@ -101,34 +83,10 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-def spcc_run(folder: Path, example: Example) -> dict[str, Any]:
-    """Run `spcc` on an example's files; give its report."""
-    onnx.save(model_of(example.layer), folder / "layer.onnx")
-    np.save(folder / "x.npy", example.layer.x.astype(np.float32))
-    code = spcc.main([
-        str(folder / "layer.onnx"), "--target", "gospa", "--input", f"x={folder / 'x.npy'}",
-        "--out-dir", str(folder / "out"),
-        *(f"--set={name}={value}" for name, value in example.settings.items()),
-    ])  # fmt: skip
-    assert code == 0
-    return json.loads((folder / "out" / "report.json").read_text())
-
-
-def outputs_of(folder: Path) -> Array:
-    """Run the program that `spcc` wrote with `spcc-run`; give its output."""
-    (program,) = (folder / "out").glob("*.spx")
-    name = onnx.load(folder / "layer.onnx").graph.output[0].name
-    code = run.main([
-        str(program), "--input", f"x={folder / 'x.npy'}", "--output", f"{name}={folder / 'y.npy'}",
-    ])  # fmt: skip
-    assert code == 0
-    return np.load(folder / "y.npy")
-
-
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example = EXAMPLES[name]
-    report = spcc_run(tmp_path, example)
+    report = spcc_run(tmp_path, example.layer, "gospa", *setting_options(example.settings))
     (layer,) = report["layers"]
     assert layer["placement"] == "native"
     assert layer["cycles"] == report["totals"]["cycles"] == example.cycles

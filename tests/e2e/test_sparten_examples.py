@@ -1,48 +1,14 @@
 """The worked examples of sparten sheet section 10 through the command line, number for number."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from spcc.tests.e2e.spots_layers import Layer, model_of
-from spcc.tools import run, spcc
+from spcc.tests.e2e.example_runs import outputs_of, spcc_run
+from spcc.tests.e2e.test_gospa_examples import A, B, C
+from spcc.tests.golden.two_sided_examples import OUT_A, OUT_B, OUT_C
 
-Array = np.ndarray[Any, Any]
-
-SLIDE = np.array([[-1, 3, 1], [0, 2, 0], [0, 0, -2]])
-KERNEL = np.array([[0, 3], [-3, 0]])
-OTHER = np.array([[0, 5, 0], [0, 0, -1], [2, 0, 0]])
-STRIDED = np.array([[0, 1, 0, 2], [3, 0, 0, 0], [0, 0, 4, 0], [5, 0, 0, 6]])
-
-
-def conv(x: Array, w: Array, **attributes: Any) -> Layer:
-    kernel = (int(w.shape[2]), int(w.shape[3]))
-    return Layer(None, "Conv", x[None].astype(np.float64), w, kernel=kernel, **attributes)
-
-
-LAYERS = {
-    "A": conv(SLIDE[None], KERNEL[None, None]),
-    "B": conv(
-        np.stack([SLIDE, OTHER]),
-        np.array(
-            [[KERNEL, [[1, 0], [0, 0]]], [[[0, 0], [0, 0]], [[0, -2], [0, 4]]]],
-        ),
-    ),
-    "C": conv(
-        STRIDED[None],
-        np.array([[[[1, 0, -1], [0, 2, 0], [0, 0, 3]]]]),
-        pads=(1, 1, 1, 1),
-        strides=(2, 2),
-    ),
-}
-OUTPUTS = {
-    "A": [[[9, -3], [6, 0]]],
-    "B": [[[9, 2], [6, 0]], [[-10, -4], [0, 2]]],
-    "C": [[[0, 0], [0, 26]]],
-}
+LAYERS = {"A": A, "B": B, "C": C}
+OUTPUTS = {"A": OUT_A, "B": OUT_B, "C": OUT_C}
 ONE = ("clusters=1", "cus=1", "gb=none")
 CASES: list[tuple[str, tuple[str, ...], int, dict[str, int]]] = [
     ("A", ONE, 39, dict(
@@ -62,29 +28,6 @@ CASES: list[tuple[str, tuple[str, ...], int, dict[str, int]]] = [
 ]  # fmt: skip
 
 
-def spcc_run(folder: Path, layer: Layer, *settings: str) -> dict[str, Any]:
-    """Run `spcc` on a layer's files; give its report."""
-    onnx.save(model_of(layer), folder / "layer.onnx")
-    np.save(folder / "x.npy", layer.x.astype(np.float32))
-    code = spcc.main([
-        str(folder / "layer.onnx"), "--target", "sparten", "--input", f"x={folder / 'x.npy'}",
-        "--out-dir", str(folder / "out"), *(f"--set={setting}" for setting in settings),
-    ])  # fmt: skip
-    assert code == 0
-    return json.loads((folder / "out" / "report.json").read_text())
-
-
-def outputs_of(folder: Path) -> Array:
-    """Run the program that `spcc` wrote with `spcc-run`; give its output."""
-    (program,) = (folder / "out").glob("*.spx")
-    name = onnx.load(folder / "layer.onnx").graph.output[0].name
-    code = run.main([
-        str(program), "--input", f"x={folder / 'x.npy'}", "--output", f"{name}={folder / 'y.npy'}",
-    ])  # fmt: skip
-    assert code == 0
-    return np.load(folder / "y.npy")
-
-
 @pytest.mark.parametrize(
     ("name", "settings", "cycles", "counters"),
     CASES,
@@ -93,7 +36,7 @@ def outputs_of(folder: Path) -> Array:
 def test_example(
     name: str, settings: tuple[str, ...], cycles: int, counters: dict[str, int], tmp_path: Path
 ) -> None:
-    report = spcc_run(tmp_path, LAYERS[name], *settings)
+    report = spcc_run(tmp_path, LAYERS[name], "sparten", *(f"--set={s}" for s in settings))
     (layer,) = report["layers"]
     assert layer["placement"] == "native"
     assert layer["cycles"] == report["totals"]["cycles"] == cycles
