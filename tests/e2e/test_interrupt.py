@@ -35,10 +35,7 @@ from spcc.tests.e2e.cli_cases import (
     value,
 )
 
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def assert_whole(folder: Path = Path()) -> None:
