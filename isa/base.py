@@ -14,7 +14,7 @@ import msgspec
 from .encoding import Field, Instruction
 from .errors import UsageError
 from .footprint import Footprint, Region
-from .window import band_bytes
+from .window import WindowForm, band_bytes
 
 ACCUMULATORS = 0
 """The PPU's 32-bit source is the first memory of the instruction set's table."""
@@ -99,15 +99,20 @@ def transfer_dims(
     return tuple(dims)
 
 
-class Ld(Instruction):
-    """Load runs of DRAM bytes, laid one after the other, into an SRAM."""
+class TransferForm(Instruction):
+    """A run of bytes between an SRAM and DRAM."""
 
-    opcode = 0x02
-    unit = "ld"
     mem = Field(87, 84, "SRAM", symbols="memories")
     addr = Field(83, 62, "first SRAM address", unit="bytes")
     dram = Field(61, 22, "first DRAM address", unit="bytes")
     bytes = Field(21, 0, "length of a run", unit="bytes")
+
+
+class Ld(TransferForm):
+    """Load runs of DRAM bytes, laid one after the other, into an SRAM."""
+
+    opcode = 0x02
+    unit = "ld"
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the DRAM runs, write the SRAM bytes."""
@@ -115,15 +120,11 @@ class Ld(Instruction):
         return Footprint((source,), (Region(self.mem, self.addr, source.size_bytes),))
 
 
-class St(Instruction):
+class St(TransferForm):
     """Store consecutive SRAM bytes as runs in DRAM."""
 
     opcode = 0x03
     unit = "st"
-    mem = Field(87, 84, "SRAM", symbols="memories")
-    addr = Field(83, 62, "first SRAM address", unit="bytes")
-    dram = Field(61, 22, "first DRAM address", unit="bytes")
-    bytes = Field(21, 0, "length of a run", unit="bytes")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the SRAM bytes, write the DRAM runs."""
@@ -201,23 +202,11 @@ class Ppu(Instruction):
         return Footprint(tuple(reads), (out,))
 
 
-class Pwin(Instruction):
+class Pwin(WindowForm):
     """Set the window that `ppool` slides over an input map."""
 
     opcode = 0x09
     unit = "ppu"
-    is_config = True
-    R = Field(87, 82, "window rows")
-    S = Field(81, 76, "window columns")
-    sh = Field(75, 72, "vertical stride")
-    sw = Field(71, 68, "horizontal stride")
-    dh = Field(67, 64, "vertical dilation")
-    dw = Field(63, 60, "horizontal dilation")
-    pt = Field(59, 55, "rows of padding at the top")
-    pl = Field(54, 50, "columns of padding at the left")
-    H = Field(49, 38, "input rows")
-    W = Field(37, 26, "input columns")
-    OW = Field(25, 14, "output columns")
 
 
 class Ppool(Instruction):

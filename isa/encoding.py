@@ -113,14 +113,15 @@ Registers = dict[Any, "Instruction"]
 class Instruction:
     """One machine word; a subclass states opcode, unit and fields, and the rest is derived.
 
-    Instances are immutable and compare by value. Every field must be given by keyword.
+    Instances are immutable and compare by value. Every field must be given by keyword. A subclass
+    without an opcode is a form: fields that several instructions share at the same bits.
 
     Class attributes:
         opcode: Bits 127..120.
         mnemonic: Name in assembly, dots allowed; the class name in lower case if not stated.
         unit: The unit whose queue takes the instruction.
         is_config: It sets registers of its unit, and takes no cycles unless the machine says so.
-        fields: The fields by name, in definition order.
+        fields: The fields by name, in definition order, those of a form first.
         legal_bits: The bits of a word that may be set.
     """
 
@@ -140,7 +141,8 @@ class Instruction:
             cls.mnemonic = cls.__name__.lower()
         if not _MNEMONIC.fullmatch(cls.mnemonic):
             raise TypeError(f"{cls.__name__}: '{cls.mnemonic}' is no name for an instruction")
-        cls.fields = {name: f for name, f in vars(cls).items() if isinstance(f, Field)}
+        stated = (item for base in reversed(cls.__mro__) for item in vars(base).items())
+        cls.fields = {name: f for name, f in stated if isinstance(f, Field)}
         taken = 0
         for field in cls.fields.values():
             if field.name in _RESERVED_NAMES:

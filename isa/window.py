@@ -7,6 +7,25 @@ of a configuration instruction with such fields are one, the compiler's `Window`
 
 from collections.abc import Mapping
 
+from .encoding import Field, Instruction
+
+
+class WindowForm(Instruction):
+    """The registers of a window that slides over a map."""
+
+    is_config = True
+    R = Field(87, 82, "kernel rows")
+    S = Field(81, 76, "kernel columns")
+    sh = Field(75, 72, "vertical stride")
+    sw = Field(71, 68, "horizontal stride")
+    dh = Field(67, 64, "vertical dilation")
+    dw = Field(63, 60, "horizontal dilation")
+    pt = Field(59, 55, "rows of padding at the top")
+    pl = Field(54, 50, "columns of padding at the left")
+    H = Field(49, 38, "input rows")
+    W = Field(37, 26, "input columns")
+    OW = Field(25, 14, "output columns")
+
 
 def input_rows(geo: Mapping[str, int], oy0: int, rows: int) -> tuple[int, int]:
     """First input row and one past the last, inside the map, for output rows oy0..oy0+rows-1."""

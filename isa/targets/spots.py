@@ -7,7 +7,7 @@ from ..base import BASE_INSTRUCTIONS, BaseSpec
 from ..encoding import Field, Instruction, InstructionSet
 from ..errors import UsageError
 from ..footprint import SELF_DELIMITING, Footprint, Region
-from ..window import band_bytes
+from ..window import WindowForm, band_bytes
 
 
 class SpotsSpec(BaseSpec, frozen=True, kw_only=True):
@@ -77,23 +77,11 @@ class SpotsSpec(BaseSpec, frozen=True, kw_only=True):
             self.require("psh", 0, 15)
 
 
-class Sgeo(Instruction):
+class Sgeo(WindowForm):
     """Set the geometry registers of the IM2COL units."""
 
     opcode = 0x10
     unit = "array"
-    is_config = True
-    R = Field(87, 82, "kernel rows")
-    S = Field(81, 76, "kernel columns")
-    sh = Field(75, 72, "vertical stride")
-    sw = Field(71, 68, "horizontal stride")
-    dh = Field(67, 64, "vertical dilation")
-    dw = Field(63, 60, "horizontal dilation")
-    pt = Field(59, 55, "rows of padding at the top")
-    pl = Field(54, 50, "columns of padding at the left")
-    H = Field(49, 38, "input rows")
-    W = Field(37, 26, "input columns")
-    OW = Field(25, 14, "output columns")
 
 
 class Sgemm(Instruction):

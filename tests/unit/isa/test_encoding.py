@@ -39,6 +39,25 @@ def test_values_beyond_a_field_are_refused(name: str, value: int):
         Pgeo(**(values | {name: value})).pack()
 
 
+def test_a_form_gives_its_fields_first():
+    class Form(Instruction):
+        a = Field(87, 80, "a")
+        b = Field(79, 72, "b")
+
+    class User(Form):
+        opcode, unit = 0x70, "u"
+        c = Field(71, 64, "c")
+
+    class Other(Form):
+        opcode, unit = 0x71, "u"
+
+    assert [*User.fields] == ["a", "b", "c"]
+    assert [*Other.fields] == [*Form.fields] == ["a", "b"]
+    assert User(a=1, b=2, c=3).pack() == 0x70 << 120 | 0x010203 << 64
+    with pytest.raises(TypeError, match=r"Clash\.d overlaps another field"):
+        type("Clash", (Form,), {"d": Field(80, 80, "d")})
+
+
 def test_numpy_integers_do_not_overflow_in_high_bits():
     plain = Ld(mem=1, addr=3, dram=1 << 39, bytes=5, wait=[7])
     for kind in (np.int64, np.uint32, np.uint8):
