@@ -3,7 +3,8 @@
 A target's machine starts from `BASE_SEMANTICS` and `BASE_COSTS` and adds its own instructions.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +113,31 @@ def finish(
     return Finished(values.astype(np.int16), saturated)
 
 
+def require(condition: bool, message: str, hint: str = "") -> None:
+    """Trap unless a condition holds."""
+    if not condition:
+        raise TrapError(message, hint=hint)
+
+
+def refuse_others(own: Callable[[Any], Instruction]) -> Semantics:
+    """The check of a configuration instruction that states the machine a program is for.
+
+    Args:
+        own: This machine's, from its parameters.
+    """
+
+    def check(state: State, inst: Instruction) -> None:
+        expected = own(state.spec).values()
+        for name, value in inst.values().items():
+            require(
+                value == expected[name],
+                f"{name}={value} is not this machine's, which has {expected[name]}",
+                "compile the program for these parameters",
+            )
+
+    return check
+
+
 def refuse_zero(*optional: str) -> Semantics:
     """The check of a configuration instruction whose fields, but these, are at least 1."""
 
@@ -202,8 +228,6 @@ def _ppu_cost(state: State, inst: Instruction) -> Cost:
 
 
 def _ppu(state: State, inst: Instruction) -> None:
-    if "ppu" not in state.scratch:
-        _ppu_cost(state, inst)
     state.memories["pbuf"].write(2 * inst.values()["dst"], state.scratch["ppu"])
 
 
@@ -265,8 +289,6 @@ def _check_pool(
 
 
 def _ppool(state: State, inst: Instruction) -> None:
-    if "ppool" not in state.scratch:
-        _ppool_cost(state, inst)
     state.memories["pbuf"].write(2 * inst.values()["dst"], state.scratch["ppool"])
 
 

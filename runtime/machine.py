@@ -119,9 +119,9 @@ class State:
 
 
 Semantics = Callable[[State, Any], None]
-"""What an instruction does, without time; of a configuration instruction: its check."""
+"""What an instruction does, right after its cost rule; of configuration: its check."""
 CostRule = Callable[[State, Any], Cost]
-"""When: may look at the state, changes nothing but `scratch`."""
+"""When: may look at the state, changes nothing but `scratch`, where the semantics find its work."""
 
 
 @dataclass(frozen=True)

@@ -235,16 +235,21 @@ class Out(Instruction):
     y0 = Field(33, 21, "output row stored first", unit="rows")
 
 
-class Lda(Instruction):
+class WordsForm(Instruction):
+    """Runs of words between AM and DRAM."""
+
+    am = Field(87, 71, "first word of AM", unit="words")
+    words = Field(70, 51, "length of a run", unit="words")
+    mode = Field(50, 49, "0: plain, 1: group precision")
+    dram = Field(48, 9, "first DRAM address", unit="bytes")
+
+
+class Lda(WordsForm):
     """Load runs of words from DRAM, laid one after the other, into AM; `dim` as for `ld`."""
 
     mnemonic = "ddn.lda"
     opcode = 0x14
     unit = "ld"
-    am = Field(87, 71, "first word of AM", unit="words")
-    words = Field(70, 51, "length of a run", unit="words")
-    mode = Field(50, 49, "0: plain, 1: group precision")
-    dram = Field(48, 9, "first DRAM address", unit="bytes")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the DRAM runs, write the words."""
@@ -252,16 +257,12 @@ class Lda(Instruction):
         return Footprint((source,), (words,))
 
 
-class Sta(Instruction):
+class Sta(WordsForm):
     """Store consecutive words of AM as runs in DRAM; `dim` as for `st`."""
 
     mnemonic = "ddn.sta"
     opcode = 0x18
     unit = "st"
-    am = Field(87, 71, "first word of AM", unit="words")
-    words = Field(70, 51, "length of a run", unit="words")
-    mode = Field(50, 49, "0: plain, 1: group precision")
-    dram = Field(48, 9, "first DRAM address", unit="bytes")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the words, write the DRAM runs."""
@@ -327,17 +328,36 @@ class Conv(Instruction):
         How many PEs have a filter stands in the half's header: all of them may have one.
         """
         cfg = register(registers, Cfg, self.mnemonic)
-        inp = register(registers, In, self.mnemonic)
-        ker = register(registers, Ker, self.mnemonic)
-        sums = cfg.bank(self.bank, self.nwin, cfg.tiles)
-        low, high = input_words(inp.values(), ker.values(), self.values())
-        word = cfg.word_bytes
-        reads = [
+        weights = (
             Region("wmh", HEADER_BYTES * self.half, HEADER_BYTES),
             cfg.half(self.half, self.rows, cfg.tiles * cfg.pes),
-            Region("am", (inp.base + low) * word, (high - low) * word),
-        ]
-        return Footprint(tuple(reads) if self.first else (*reads, sums), (sums,))
+        )
+        ker = register(registers, Ker, self.mnemonic)
+        return conv_footprint(registers, ker, self.values(), self.mnemonic, weights)
+
+
+def conv_footprint(
+    registers: Mapping[Any, Instruction],
+    ker: Ker,
+    conv: Mapping[str, int],
+    user: str,
+    weights: tuple[Region, ...],
+) -> Footprint:
+    """What a convolution touches: its weights, the input rows, the sums; these it adds to or not.
+
+    Args:
+        registers: The configuration.
+        ker: The geometry.
+        conv: Rows, blocks, windows and bank by the names of `ddn.conv`.
+        user: The instruction, for errors.
+        weights: Where the weights are.
+    """
+    cfg, inp = register(registers, Cfg, user), register(registers, In, user)
+    low, high = input_words(inp.values(), ker.values(), conv)
+    word = cfg.word_bytes
+    sums = cfg.bank(conv["bank"], conv["nwin"], cfg.tiles)
+    reads = (*weights, Region("am", (inp.base + low) * word, (high - low) * word))
+    return Footprint(reads if conv["first"] else (*reads, sums), (sums,))
 
 
 class Post(Instruction):

@@ -216,20 +216,23 @@ class Conv(Instruction):
         """
         cfg = ddn.register(registers, ddn.Cfg, self.mnemonic)
         form = metadata_form(cfg, ddn.register(registers, Cfg, self.mnemonic))
-        inp, ker = (ddn.register(registers, kind, self.mnemonic) for kind in (ddn.In, ddn.Ker))
-        rows = ker.values()["kh"] * ker.values()["kw"] * self.nb
-        low, high = ddn.input_words(
-            inp.values(), ker.values(), {**self.values(), "row0": 0, "rows": rows}
-        )
-        word, slots = cfg.word_bytes, cfg.tiles * cfg.pes
-        sums = cfg.bank(self.bank, self.nwin, cfg.tiles)
-        reads = [
+        slots = cfg.tiles * cfg.pes
+        weights = (
             headers(cfg, self.half, slots),
             cfg.half(self.half, cfg.rows, slots),
             metadata_half(cfg, form, self.half),
-            Region("am", (inp.values()["base"] + low) * word, (high - low) * word),
-        ]
-        return Footprint(tuple(reads) if self.first else (*reads, sums), (sums,))
+        )
+        ker = ddn.register(registers, ddn.Ker, self.mnemonic)
+        every_row = self.over_every_row(ker.values())
+        return ddn.conv_footprint(registers, ker, every_row, self.mnemonic, weights)
+
+    def over_every_row(self, ker: Mapping[str, int]) -> dict[str, int]:
+        """The fields of a `ddn.conv` over all rows of the filters, of which a chunk may have any.
+
+        Args:
+            ker: Values of `ddn.ker`.
+        """
+        return {**self.values(), "row0": 0, "rows": ker["kh"] * ker["kw"] * self.nb}
 
 
 def metadata_form(cfg: ddn.Cfg, front: Cfg) -> MetadataForm:

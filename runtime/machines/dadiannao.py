@@ -6,7 +6,6 @@ import numpy as np
 
 from ...isa.base import Ld, Pgeo, Ppu, St
 from ...isa.encoding import Instruction
-from ...isa.errors import TrapError
 from ...isa.targets.dadiannao import (
     HEADER_BYTES,
     ISA,
@@ -23,10 +22,18 @@ from ...isa.targets.dadiannao import (
     output_words,
 )
 from ...isa.targets.dadiannao_places import input_words
-from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories, refuse_zero
-from ..energy import EnergyEntry, Rates
+from ..base import (
+    BASE_COSTS,
+    BASE_SEMANTICS,
+    ppu_memories,
+    refuse_others,
+    refuse_zero,
+    require,
+)
+from ..energy import Rates
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
 from .dadiannao_core import (
+    Flags,
     Int16s,
     Int64s,
     find_taps,
@@ -37,7 +44,8 @@ from .dadiannao_core import (
     saturate,
     unpack_sums,
 )
-from .dadiannao_moves import lda, lda_cost, ldw, ldw_cost, require, sta, sta_cost
+from .dadiannao_energy import entries
+from .dadiannao_moves import lda_cost, ldw, ldw_cost, sta, sta_cost, write_am
 
 BANKS = 32
 """Banks per tile of AM and of WM."""
@@ -62,28 +70,18 @@ def memories(spec: DadiannaoSpec) -> tuple[MemorySpec, ...]:
     )
 
 
-def check_shape(state: State, inst: Instruction) -> None:
-    """Refuse a program for another machine."""
-    own = Cfg.of(state.spec).values()
-    for name, value in inst.values().items():
-        if value != own[name]:
-            raise TrapError(
-                f"{name}={value} is not this machine's, which has {own[name]}",
-                hint="compile the program for these parameters",
-            )
-
-
 # ddn.conv ----------------------------------------------------------------------------------------
 
 
 def conv_cost(state: State, inst: Instruction) -> Cost:
-    """Compute the sums too, for the saturations; `conv` finds them in scratch."""
+    """Compute the sums too, for the saturations; `write_pb` finds them in scratch."""
     spec, fields = state.spec, inst.values()
     inp, ker = state.register(In).values(), state.register(Ker).values()
     check_conv(spec, inp, ker, fields)
     weights = _read_chunk(state, fields)
     (rows, slots, _), nwin = weights.shape, fields["nwin"]
-    values, read_count = read_activations(state, inp, ker, fields)
+    every: Int64s = np.arange(fields["row0"], fields["row0"] + fields["rows"])
+    values, inside = read_activations(state, inp, ker, fields, every)
     product = multiply(weights, values)
     tiles = -(-slots // spec.pes)
     saturated = accumulate(state, product.sums, fields, tiles)
@@ -96,7 +94,7 @@ def conv_cost(state: State, inst: Instruction) -> Cost:
         "mac_ineff_w": product.ineffectual_w,
         "lane_idle": windows * (spec.warp_filters - slots) * spec.lanes,
         "wm_rd": windows * slots,
-        "am_rd": read_count,
+        "am_rd": int(np.count_nonzero(inside)),
         "ab_wr": windows * tiles,
         "ab_rd": windows * tiles,
         "pb_rd": 0 if fields["first"] else nwin * tiles,
@@ -150,19 +148,37 @@ def _read_chunk(state: State, fields: dict[str, int]) -> Int16s:
 
 
 def read_activations(
-    state: State, inp: dict[str, int], ker: dict[str, int], fields: dict[str, int]
-) -> tuple[Int16s, int]:
-    """The activations [windows, rows, lanes] of a `ddn.conv`, and how many words it read."""
-    low, high = input_words(inp, ker, fields)
+    state: State,
+    inp: dict[str, int],
+    ker: dict[str, int],
+    fields: dict[str, int],
+    rows: Int64s,
+) -> tuple[Int16s, Flags]:
+    """Read the activations that some rows of a filter meet under the windows of an instruction.
+
+    Args:
+        state: The machine.
+        inp: Values of `ddn.in`.
+        ker: Values of `ddn.ker`.
+        fields: Values of the instruction: its blocks and windows.
+        rows: Ascending, at least one.
+
+    Returns:
+        Activations [windows, rows, lanes], and [windows, rows] whether one lies in the image.
+
+    Raises:
+        TrapError: The windows need words that are not in AM.
+    """
+    row0, last = int(rows[0]), int(rows[-1])
+    low, high = input_words(inp, ker, fields | {"row0": row0, "rows": last - row0 + 1})
     require(low >= 0, f"the windows need rows before y0={inp['y0']}, the first in AM")
     word = state.spec.word_bytes
     raw = state.memories["am"].read((inp["base"] + low) * word, (high - low) * word)
     stored = raw.view("<i2").reshape(-1, state.spec.lanes)
-    tap, block = np.divmod(np.arange(fields["row0"], fields["row0"] + fields["rows"]), fields["nb"])
+    tap, block = np.divmod(rows, fields["nb"])
     first = int(tap[0])
     places = find_taps(inp, ker, fields["win0"], fields["nwin"], first, int(tap[-1]) - first + 1)
-    values = gather(stored, low, places, block + fields["b0"], tap - first)
-    return values, int(np.count_nonzero(places.inside[:, tap - first]))
+    return gather(stored, low, places, block + fields["b0"], tap - first)
 
 
 def accumulate(state: State, sums: Int64s, fields: dict[str, int], tiles: int) -> int:
@@ -177,10 +193,8 @@ def accumulate(state: State, sums: Int64s, fields: dict[str, int], tiles: int) -
     return saturated
 
 
-def conv(state: State, inst: Instruction) -> None:
-    """Write the sums to PB."""
-    if "pb" not in state.scratch:
-        conv_cost(state, inst)
+def write_pb(state: State, _: Instruction) -> None:
+    """Write sums to PB."""
     state.memories["pb"].scatter(*state.scratch["pb"])
 
 
@@ -188,16 +202,18 @@ def conv(state: State, inst: Instruction) -> None:
 
 
 def post_cost(state: State, inst: Instruction) -> Cost:
-    """Compute the words too, for the saturations; `post` finds them in scratch."""
+    """Compute the words too, for the saturations; `write_am` finds them in scratch."""
     spec, fields = state.spec, inst.values()
     nwin, tiles, slots = fields["nwin"], fields["tiles"], fields["slots"]
-    _check_post(spec, state.register(Out).values(), fields)
+    out = state.register(Out).values()
+    _check_post(spec, out, fields)
     raw = state.memories["pb"].gather(Cfg.of(spec).bank(fields["bank"], nwin, tiles))
     sums = unpack_sums(raw, tiles, nwin, spec.pes)[:, :slots]
     geo, bias = _settings(state, fields["act"]), None
     if geo.bias:
         bias = state.memories["bbuf"].read(4 * fields["bias"], 4 * slots).view("<i4")
-    state.scratch["words"], saturated = finish_sums(sums, geo, bias, spec.lanes)
+    words, saturated = finish_sums(sums, geo, bias, spec.lanes)
+    state.scratch["words"] = output_words(Cfg.of(spec), out, fields), words
     counters = {
         "ppu": nwin + spec.fill,
         "ppu_ops": nwin * slots,
@@ -241,15 +257,6 @@ def _settings(state: State, act: int) -> Pgeo:
     return Pgeo(**fields)
 
 
-def post(state: State, inst: Instruction) -> None:
-    """Write the output words into AM."""
-    if "words" not in state.scratch:
-        post_cost(state, inst)
-    out = state.register(Out).values()
-    target = output_words(Cfg.of(state.spec), out, inst.values())
-    state.memories["am"].scatter(target, state.scratch["words"])
-
-
 # The base machine's instructions -----------------------------------------------------------------
 
 
@@ -276,14 +283,14 @@ def refuse_pb(rule: CostRule) -> CostRule:
 
 SEMANTICS: dict[type[Instruction], Semantics] = {
     **BASE_SEMANTICS,
-    Cfg: check_shape,
+    Cfg: refuse_others(Cfg.of),
     In: refuse_zero("base", "y0", "pt", "pl"),
     Ker: refuse_zero(),
     Out: refuse_zero("base", "y0"),
-    Lda: lda,
+    Lda: write_am,
     Ldw: ldw,
-    Conv: conv,
-    Post: post,
+    Conv: write_pb,
+    Post: write_am,
     Sta: sta,
 }
 COSTS: dict[type[Instruction], CostRule] = {
@@ -299,14 +306,9 @@ COSTS: dict[type[Instruction], CostRule] = {
 }
 
 
-def _rates(spec: DadiannaoSpec) -> Rates:
+def rates(spec: DadiannaoSpec) -> Rates:
+    """The clock and the multipliers."""
     return Rates(spec.MHZ, spec.warp_filters * spec.lanes)
-
-
-def _energy(spec: DadiannaoSpec) -> tuple[EnergyEntry, ...]:
-    from .dadiannao_energy import entries
-
-    return entries(spec)
 
 
 MACHINE = Machine(
@@ -317,7 +319,7 @@ MACHINE = Machine(
     memories=memories,
     semantics=SEMANTICS,
     costs=COSTS,
-    energy=_energy,
-    rates=_rates,
+    energy=entries,
+    rates=rates,
 )
 """The machine of target `dadiannao`."""

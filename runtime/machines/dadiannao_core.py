@@ -76,8 +76,12 @@ def find_taps(
     return Places((rows * inp["w"] + x) * inp["cb"], inside)
 
 
-def gather(stored: Int16s, low: int, places: Places, block: Int64s, tap: Int64s) -> Int16s:
+def gather(
+    stored: Int16s, low: int, places: Places, block: Int64s, tap: Int64s
+) -> tuple[Int16s, Flags]:
     """The activations [windows, rows, lanes] of some rows; zeros where a tap is outside the image.
+
+    The flags [windows, rows] say where it is inside.
 
     Args:
         stored: [words, lanes], every word from word `low` on that a tap inside the image needs.
@@ -88,13 +92,13 @@ def gather(stored: Int16s, low: int, places: Places, block: Int64s, tap: Int64s)
     """
     inside = places.inside[:, tap]
     if not inside.any():
-        return np.zeros((*inside.shape, stored.shape[1]), np.int16)
+        return np.zeros((*inside.shape, stored.shape[1]), np.int16), inside
     index = places.words[:, tap] + (block - low)
     if inside.all():
-        return stored.take(index, axis=0)
+        return stored.take(index, axis=0), inside
     values = stored.take(np.where(inside, index, 0), axis=0)
     values[~inside] = 0
-    return values
+    return values, inside
 
 
 def multiply(weights: Int16s, values: Int16s) -> Product:

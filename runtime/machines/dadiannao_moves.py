@@ -9,49 +9,37 @@ from ...isa.errors import EncodingError, TrapError
 from ...isa.footprint import Region
 from ...isa.formats import ddn_words
 from ...isa.targets.dadiannao import HEADER_BYTES, PACKED, Cfg, activation_regions
-from ..base import dma_cycles
+from ..base import dma_cycles, require
 from ..machine import Cost, State
 from .dadiannao_core import Int16s
 
 
-def require(condition: bool, message: str, hint: str = "") -> None:
-    """Trap unless a condition holds."""
-    if not condition:
-        raise TrapError(message, hint=hint)
-
-
 def lda_cost(state: State, inst: Instruction) -> Cost:
-    """Read the words, for the bytes of their group precision; `lda` finds them in scratch."""
-    source, _ = _transfer(state, inst, 0)
+    """Read the words, for the bytes of their group precision; `write_am` finds them in scratch."""
+    source, target = _transfer(state, inst, 0)
     data = state.dram.gather(source)
-    state.scratch["words"] = data
+    state.scratch["words"] = target, data
     nbytes = _moved_bytes(state, inst, data)
     return Cost(dma_cycles(state.spec, nbytes), {"dram_in": nbytes})
 
 
-def lda(state: State, inst: Instruction) -> None:
-    """Write the words into AM."""
-    if "words" not in state.scratch:
-        lda_cost(state, inst)
-    _, target = _transfer(state, inst, 0)
-    state.memories["am"].scatter(target, state.scratch["words"])
+def write_am(state: State, _: Instruction) -> None:
+    """Write words into AM."""
+    state.memories["am"].scatter(*state.scratch["words"])
 
 
 def sta_cost(state: State, inst: Instruction) -> Cost:
     """Read the words, for the bytes of their group precision; `sta` finds them in scratch."""
-    _, source = _transfer(state, inst, 1)
+    target, source = _transfer(state, inst, 1)
     data = state.memories["am"].gather(source)
-    state.scratch["words"] = data
+    state.scratch["words"] = target, data
     nbytes = _moved_bytes(state, inst, data)
     return Cost(dma_cycles(state.spec, nbytes), {"dram_out": nbytes})
 
 
-def sta(state: State, inst: Instruction) -> None:
+def sta(state: State, _: Instruction) -> None:
     """Write the words to DRAM."""
-    if "words" not in state.scratch:
-        sta_cost(state, inst)
-    target, _ = _transfer(state, inst, 1)
-    state.dram.scatter(target, state.scratch["words"])
+    state.dram.scatter(*state.scratch["words"])
 
 
 def _transfer(state: State, inst: Instruction, channel: int) -> tuple[Region, Region]:
@@ -124,8 +112,6 @@ def _decode_chunk(state: State, address: int, rows: int, slots: int) -> tuple[In
 
 def ldw(state: State, inst: Instruction) -> None:
     """Write the chunk into its half of WM, and its size into the header."""
-    if "chunk" not in state.scratch:
-        ldw_cost(state, inst)
     fields = inst.values()
     half, rows, slots = fields["half"], fields["rows"], fields["slots"]
     target = Cfg.of(state.spec).half(half, rows, slots)

@@ -1,7 +1,5 @@
 """SPOTS' machine: its memories; what `conv` and `pool` read, cost and write (sections 3 and 5)."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -10,11 +8,11 @@ from ...isa.errors import EncodingError, TrapError
 from ...isa.formats.spots_tile import TileView, decode_from
 from ...isa.targets.spots import ISA, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories
-from ..energy import EnergyEntry, Rates
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
 from ..window import read_band
 from .spots_checks import check_channels, check_conv, check_geometry, check_pool
 from .spots_core import Result, run_conv, run_pool
+from .spots_energy import entries, rates
 from .spots_geometry import Gemm, Geometry
 
 ALIGNMENT = 8
@@ -100,8 +98,6 @@ def _cost(state: State, result: Result) -> Cost:
 
 def _store(state: State, inst: Instruction) -> None:
     """Write the sums or pooled values to the OBUF."""
-    if "array" not in state.scratch:
-        COSTS[type(inst)](state, inst)
     state.memories["obuf"].write(4 * inst.values()["ob"], state.scratch["array"])
 
 
@@ -136,18 +132,6 @@ def _read_tile(state: State, Kt: int, Kred: int, addr: int) -> TileView:
         ) from error
 
 
-def _rates(spec: Any) -> Rates:
-    from .spots_energy import rates
-
-    return rates(spec)
-
-
-def _energy(spec: Any) -> tuple[EnergyEntry, ...]:
-    from .spots_energy import entries
-
-    return entries(spec)
-
-
 SEMANTICS: dict[type[Instruction], Semantics] = {
     **BASE_SEMANTICS,
     Sgeo: _check_sgeo,
@@ -165,7 +149,7 @@ MACHINE = Machine(
     memories=memories,
     semantics=SEMANTICS,
     costs=COSTS,
-    energy=_energy,
-    rates=_rates,
+    energy=entries,
+    rates=rates,
 )
 """The machine of target `spots`."""

@@ -1,18 +1,16 @@
 """Bit-Tactical's machine: `dadiannao`'s with scheduled entries instead of rows (tct sheet)."""
 
-from typing import Any
-
 import numpy as np
 
 from ...isa.encoding import Instruction
 from ...isa.targets import dadiannao as ddn
 from ...isa.targets.tct import COUNT_BYTES, ISA, SYNCS, UNIT_BYTES, Cfg, Conv, Ldw, Mux, TctSpec
-from ..energy import EnergyEntry, Rates
+from ..base import refuse_others, require
 from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
 from . import dadiannao as base
-from .dadiannao_core import Int64s, find_taps, gather
-from .dadiannao_moves import require
+from .dadiannao_core import Int64s, find_taps
 from .tct_core import Chunk, Product, Sources, find_sources, multiply
+from .tct_energy import entries
 from .tct_figures import figures
 from .tct_moves import ChunkBytes, decode_chunk, ldw, ldw_cost, read_chunk
 
@@ -36,17 +34,6 @@ def memories(spec: TctSpec) -> tuple[MemorySpec, ...]:
     )
 
 
-def check_front(state: State, inst: Instruction) -> None:
-    """Refuse a program for another front end."""
-    own = Cfg.of(state.spec).values()
-    for name, value in inst.values().items():
-        require(
-            value == own[name],
-            f"{name}={value} is not this machine's, which has {own[name]}",
-            "compile the program for these parameters",
-        )
-
-
 def check_mux(state: State, inst: Instruction) -> None:
     """Refuse a connection that the activation buffer or the multiplexers do not have."""
     spec, fields = state.spec, inst.values()
@@ -68,16 +55,15 @@ def _connections(state: State) -> Int64s:
     return pairs
 
 
-def conv_cost(state: State, inst: Instruction) -> Cost:
-    """Compute the sums too, for the saturations; `conv` finds them in scratch."""
-    spec, fields = state.spec, inst.values()
+def conv_cost(state: State, inst: Conv) -> Cost:
+    """Compute the sums too, for the saturations; `base.write_pb` finds them in scratch."""
+    spec = state.spec
     state.register(Cfg)
     inp, ker = state.register(ddn.In).values(), state.register(ddn.Ker).values()
-    row_count = ker["kh"] * ker["kw"] * fields["nb"]
-    fields |= {"row0": 0, "rows": row_count}
+    fields = inst.over_every_row(ker)
     base.check_conv(spec, inp, ker, fields)
     pairs = _connections(state)
-    chunk, sources = _find_entries(state, fields["half"], pairs, row_count)
+    chunk, sources = _find_entries(state, fields["half"], pairs, fields["rows"])
     product = _multiply(state, inp, ker, fields, sources)
     tiles = -(-chunk.weights.shape[1] // spec.pes)
     saturated = base.accumulate(state, product.sums, fields, tiles)
@@ -129,17 +115,7 @@ def _multiply(
     rows, nwin = sources.rows, fields["nwin"]
     if not rows.size:
         return Product(np.zeros((nwin, len(sources.factors)), np.int64), 0, 0)
-    first, last = int(rows[0]), int(rows[-1])
-    reach = fields | {"row0": first, "rows": last - first + 1}
-    low, high = ddn.input_words(inp, ker, reach)
-    require(low >= 0, f"the windows need rows before y0={inp['y0']}, the first in AM")
-    word = state.spec.word_bytes
-    raw = state.memories["am"].read((inp["base"] + low) * word, (high - low) * word)
-    stored = raw.view("<i2").reshape(-1, state.spec.lanes)
-    tap, block = np.divmod(rows, fields["nb"])
-    tap0 = int(tap[0])
-    places = find_taps(inp, ker, fields["win0"], nwin, tap0, int(tap[-1]) - tap0 + 1)
-    values = gather(stored, low, places, block + fields["b0"], tap - tap0)
+    values, _ = base.read_activations(state, inp, ker, fields, rows)
     return multiply(sources, values)
 
 
@@ -210,35 +186,18 @@ def _buffer_counters(
     }
 
 
-def conv(state: State, inst: Instruction) -> None:
-    """Write the sums to PB."""
-    if "pb" not in state.scratch:
-        conv_cost(state, inst)
-    state.memories["pb"].scatter(*state.scratch["pb"])
-
-
 SEMANTICS: dict[type[Instruction], Semantics] = {
     **{cls: rule for cls, rule in base.SEMANTICS.items() if cls not in (ddn.Ldw, ddn.Conv)},
-    Cfg: check_front,
+    Cfg: refuse_others(Cfg.of),
     Mux: check_mux,
     Ldw: ldw,
-    Conv: conv,
+    Conv: base.write_pb,
 }
 COSTS: dict[type[Instruction], CostRule] = {
     **{cls: rule for cls, rule in base.COSTS.items() if cls not in (ddn.Ldw, ddn.Conv)},
     Ldw: ldw_cost,
     Conv: conv_cost,
 }
-
-
-def _rates(spec: TctSpec) -> Rates:
-    return Rates(spec.MHZ, spec.warp_filters * spec.lanes)
-
-
-def _energy(spec: Any) -> tuple[EnergyEntry, ...]:
-    from .tct_energy import entries
-
-    return entries(spec)
 
 
 MACHINE = Machine(
@@ -249,8 +208,8 @@ MACHINE = Machine(
     memories=memories,
     semantics=SEMANTICS,
     costs=COSTS,
-    energy=_energy,
-    rates=_rates,
+    energy=entries,
+    rates=base.rates,
     figures=figures,
 )
 """The machine of target `tct`."""

@@ -14,9 +14,8 @@ from ...isa.formats import tct_image, tct_metadata
 from ...isa.formats.tct_image import COUNT_BITS, MOST_ENTRIES, Entries
 from ...isa.targets import dadiannao as ddn
 from ...isa.targets.tct import COUNT_BYTES, Cfg, TctSpec, headers, metadata_half
-from ..base import dma_cycles
+from ..base import dma_cycles, require
 from ..machine import Cost, State
-from .dadiannao_moves import require
 from .tct_core import Bytes, Chunk, Unit, entry_rows
 
 
@@ -50,8 +49,6 @@ def ldw_cost(state: State, inst: Instruction) -> Cost:
 
 def ldw(state: State, inst: Instruction) -> None:
     """Write the weights into their half of WM, selects and advances into MM, and the headers."""
-    if "entries" not in state.scratch:
-        ldw_cost(state, inst)
     spec, fields = state.spec, inst.values()
     cfg, half, slots = ddn.Cfg.of(spec), fields["half"], fields["slots"]
     units: list[Entries] = state.scratch["entries"]

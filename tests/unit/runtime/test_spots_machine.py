@@ -86,11 +86,6 @@ def test_the_cost_changes_no_memory(state):
     assert not state.memories["obuf"].log.writes
 
 
-def test_semantics_work_without_the_cost(state):
-    SEMANTICS[Conv](state, Conv(**CONV))
-    assert obuf(state)[5:37].reshape(2, 4, 4).tolist() == SUMS
-
-
 def test_accumulating_starts_from_the_sums_there(state):
     first = run(state, Conv(**CONV))
     again = run(state, Conv(**{**CONV, "acc": 1}))
