@@ -6,7 +6,7 @@ Importing this costs nothing: numpy and onnx come in with the first call.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -24,18 +24,17 @@ def names() -> tuple[str, ...]:
     return ("digits", *(f"{LIGHT}{name}" for name in light.names()), *zoo_names())
 
 
-def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto | None":
-    """Find the network that a name on the command line stands for.
+def find(name: str) -> "Path | Callable[[int, int], onnx.ModelProto] | None":
+    """Find the network that a name on the command line stands for, without building it.
 
     Args:
         name: "digits", "light:NAME", a name of the zoo with or without "zoo:" in front (see
             `zoo.names.parse`), or a path.
-        seed: Seed of the weights of a network that is built.
-        batch: Batch size of a network that is built.
 
     Returns:
-        The file of a network that ships, a network just built, or None where `name` is a path and
-        no name of ours: it holds a separator or another suffix, or such a file exists.
+        The file of a network that ships; what builds a network, told a seed and a batch size; or
+        None where `name` is a path and no name of ours: it holds a separator or another suffix, or
+        such a file exists.
 
     Raises:
         FrontendError: No network and no file has that name.
@@ -44,16 +43,20 @@ def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto
         from .digits import MODEL
 
         return MODEL
+    from functools import partial
+
     if name.startswith(LIGHT):
         from . import light
 
-        return light.build(name.removeprefix(LIGHT), seed, batch)
+        light.require(name.removeprefix(LIGHT))
+        return partial(light.build, name.removeprefix(LIGHT))
     import os.path
 
     from . import zoo
 
     if zoo.knows(name) and (name.startswith(zoo.PREFIX) or not os.path.exists(name)):
-        return zoo.build(name, seed, batch)
+        zoo.parse(name)
+        return partial(zoo.build, name)
     if os.path.dirname(name) or os.path.splitext(name)[1] or os.path.exists(name):
         return None
     from ..isa.errors import FrontendError
@@ -62,6 +65,31 @@ def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto
         f"No network and no file is called '{name}'",
         hint=f"the networks that ship are {', '.join(names())}",
     )
+
+
+def resolve(name: str, seed: int = 0, batch: int = 1) -> "Path | onnx.ModelProto | None":
+    """Find a network as `find` does, and build it with a seed and a batch size if that is needed.
+
+    Raises:
+        FrontendError: No network and no file has that name.
+    """
+    from pathlib import Path
+
+    found = find(name)
+    return found if found is None or isinstance(found, Path) else found(seed, batch)
+
+
+def recipe_sha256() -> str:
+    """Hash this layer's sources: what they build is the same while they are."""
+    import hashlib
+    from pathlib import Path
+
+    root, total = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(root.rglob("*.*")):
+        if path.suffix in (".py", ".toml"):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return total.hexdigest()
 
 
 def seeded_inputs(

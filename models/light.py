@@ -48,6 +48,18 @@ def names() -> tuple[str, ...]:
     return NAMES
 
 
+def require(name: str) -> None:
+    """Refuse what is no name of `names()`.
+
+    Raises:
+        FrontendError: No light network has that name.
+    """
+    if name not in NAMES:
+        raise FrontendError(
+            f"No light network is called '{name}'", hint=f"the names are {', '.join(NAMES)}"
+        )
+
+
 def build(name: str, seed: int = 0, batch: int | str = 1) -> onnx.ModelProto:
     """Build a light network with seeded weights; the same seed gives the same bytes.
 
@@ -103,10 +115,7 @@ class _Network:
 
 def _topology(name: str) -> _Network:
     """Read a light network, fold what computes from weights alone, and bring it to opset 17."""
-    if name not in NAMES:
-        raise FrontendError(
-            f"No light network is called '{name}'", hint=f"the names are {', '.join(NAMES)}"
-        )
+    require(name)
     folder = Path(onnx.backend.test.__file__).parent / "data" / "light"
     graph = onnx.load_model_from_string((folder / f"light_{name}.onnx").read_bytes()).graph
     tables = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from ..isa.errors import UsageError
@@ -14,12 +15,13 @@ from .cli import EXIT_BUG, EXIT_INPUT, EXIT_MISMATCH, EXIT_UNSUPPORTED, EXIT_USA
 from .compare_csv import layers_csv, summary_csv
 from .compare_jobs import Job, Network, find_networks, make_jobs, shared_words
 from .compare_plan import Configuration, configurations, find_baseline
-from .compare_pool import Pool, Result
+from .compare_pool import Pool
 from .compare_report import EXTRA, lacking, report_html
 from .compare_rows import Outcome, layer_rows, mean_rows, network_row
-from .compare_schema import SCHEMA_VERSION, Comparison, Failure, encode
+from .compare_schema import SCHEMA_VERSION, Comparison, Failure, ModelInfo, encode
 from .compare_store import StoredRun, load_run, save_run
 from .compare_table import failures, print_comparison, warnings
+from .compare_work import Result
 from .compile_flow import warn
 from .outputs import placing, placing_in, refuse_overwriting
 from .progress import progress_bar
@@ -49,8 +51,7 @@ def compare(args: Namespace, stdout: TextIO) -> int:
     inputs = [*args.model, args.calibration, *files, *arrays]
     report = wanted_report(args)
     refuse_overwriting([*(folder / name for name in FILES), report], inputs)
-    with progress_bar("networks") as progress:
-        networks = find_networks(args, progress)
+    networks = find_networks(args)
     jobs = make_jobs(networks, machines, args)
     with placing_in(folder / "runs"):
         outcomes = _outcomes(jobs, args, folder)
@@ -114,19 +115,57 @@ def _outcomes(jobs: Sequence[Job], args: Namespace, folder: Path) -> list[Outcom
         found = {file: load_run(folder, job) for file, job in wanted.items()}
         kept = {file: run for file, run in found.items() if run is not None}
     missing = [job for file, job in wanted.items() if file not in kept]
+    made, failed = _make(missing, len(wanted), args, folder)
+    # Another make of processor may have built another network, in last digits, than is kept.
+    built = {job.model: made[job.file].report.model_sha256 for job in missing if job.file in made}
+    stale = [
+        wanted[file]
+        for file, run in kept.items()
+        if built.get(wanted[file].model, run.report.model_sha256) != run.report.model_sha256
+    ]
+    if stale:
+        again, failed_again = _make(stale, len(wanted), args, folder)
+        made, failed = made | again, failed | failed_again
+    runs = {file: run for file, run in (kept | made).items() if file not in failed}
+    return [_outcome(job, runs, failed, args.check_layers) for job in jobs]
+
+
+def _make(
+    jobs: Sequence[Job], total: int, args: Namespace, folder: Path
+) -> tuple[dict[str, StoredRun], dict[str, Failure]]:
+    """Make runs and keep those that have a result.
+
+    Args:
+        jobs: The runs.
+        total: How many there are with those that are kept already.
+        args: The options.
+        folder: Where they are kept.
+
+    Returns:
+        The results by file, and the failures of the others.
+    """
+    made: dict[str, StoredRun] = {}
     failed: dict[str, Failure] = {}
-    with progress_bar("compare") as progress, Pool(min(args.workers, len(missing))) as pool:
-        if progress:
-            progress(len(kept), len(wanted), f"{len(kept)} of {len(wanted)} runs")
-        for done, (job, result) in enumerate(pool.results(missing), len(kept) + 1):
-            if result.report is not None:
-                kept[job.file] = save_run(folder, job, result.report, result.warnings)
-            else:
-                failed[job.file] = _failure(result)
+    with (
+        progress_bar("compare") as progress,
+        TemporaryDirectory(prefix=".spcc-", dir=folder) as scratch,
+    ):
+
+        def tell(what: str = "") -> None:
+            done = total - len(jobs) + len(made) + len(failed)
             if progress:
-                what = f"{done} of {len(wanted)} runs: {job.model} on {job.machine}"
-                progress(done, len(wanted), what)
-    return [_outcome(job, kept, failed, args.check_layers) for job in jobs]
+                progress(done, total, f"{done} of {total} runs{what}")
+
+        tell()
+        size = min(args.workers, len(jobs))
+        with Pool(size, Path(scratch), lambda name: tell(f": building {name}")) as pool:
+            for job, result in pool.results(jobs):
+                if result.report is not None:
+                    made[job.file] = save_run(folder, job, result.report, result.warnings)
+                else:
+                    failed[job.file] = _failure(result)
+                tell(f": {job.model} on {job.machine}")
+    return made, failed
 
 
 def _outcome(
@@ -171,7 +210,7 @@ def _comparison(
     outcomes: Sequence[Outcome],
 ) -> Comparison:
     by_model = {
-        network.info.name: [each for each in outcomes if each.model == network.info.name]
+        network.name: [each for each in outcomes if each.model == network.name]
         for network in networks
     }
     bases = {
@@ -185,10 +224,17 @@ def _comparison(
         baseline=base.label,
         options=shared_words(args),
         configurations=tuple(machine.info for machine in machines),
-        models=tuple(network.info for network in networks),
+        models=tuple(_info(network, by_model[network.name]) for network in networks),
         networks=tuple(rows),
         means=tuple(mean_rows(rows, [machine.label for machine in machines], base.label)),
         layers=tuple(
             row for model, own in by_model.items() for row in layer_rows(own, bases[model])
         ),
     )
+
+
+def _info(network: Network, outcomes: Sequence[Outcome]) -> ModelInfo:
+    """A network's name and hash; that of one that is built is in the reports of its runs."""
+    reported = (each.run.report.model_sha256 for each in outcomes if each.run)
+    digest = next(reported, "") if network.build else network.digests[0]
+    return ModelInfo(name=network.name, sha256=digest)

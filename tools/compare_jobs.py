@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from ..isa.errors import UsageError
 from .array_files import load_arrays, read_inputs
 from .compare_plan import Configuration
-from .compare_schema import SCHEMA_VERSION, ModelInfo
+from .compare_schema import SCHEMA_VERSION
+from .compare_work import Build
 from .compile_flow import parse_prune
-from .progress import Progress
 from .report import versions
 from .report_schema import SCHEMA_VERSION as REPORT_VERSION
-from .sources import DEFAULT_MODEL, find_model, plain
+from .sources import DEFAULT_MODEL, built_name, find_file, find_model, plain
 from .workflow import parse_shapes
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ class Network:
 
     Args:
         text: What the user calls it.
-        info: Its short name and the hash of its file.
-        digests: Hashes of all that its weights come from: the file, and files beside it.
+        name: Its short name.
+        digests: Hashes of all that its weights come from: the file, and files beside it; or what
+            builds it.
+        build: How it is built, if it is no file.
     """
 
     text: str
-    info: ModelInfo
+    name: str
     digests: tuple[str, ...]
+    build: Build | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Job:
         words: What spcc is told; it would make the same run.
         key: Hash of everything that the result depends on.
         file: Where the result is kept, below the output folder.
+        build: How its model is built, if it is no file.
     """
 
     model: str
@@ -62,35 +66,38 @@ class Job:
     words: tuple[str, ...]
     key: str
     file: str
+    build: Build | None = None
 
 
-def find_networks(args: Namespace, progress: Progress | None = None) -> list[Network]:
-    """The models of the command line; those that are built take their time.
-
-    Args:
-        args: The options.
-        progress: Told which one is next.
+def find_networks(args: Namespace) -> list[Network]:
+    """The models of the command line; those that are to be built are not built here.
 
     Raises:
         FrontendError: There is no such file or network.
         UsageError: Two have the same name.
     """
     found: dict[str, Network] = {}
-    texts = args.model or [DEFAULT_MODEL]
-    for index, text in enumerate(texts):
-        if progress:
-            progress(index, len(texts), plain(text))
+    for text in args.model or [DEFAULT_MODEL]:
         if not text:
             raise UsageError("the name is empty", "MODEL", "give ONNX files or networks that ship")
-        model = find_model(text, args.seed, args.batch)
-        if model.name in found:
-            other = found[model.name].text
+        network = _network(text, args)
+        if network.name in found:
+            other = found[network.name].text
             hint = "rows are told apart by the file's name: rename or copy one of them"
             raise UsageError(f"has the same name as {plain(other)}", plain(text), hint)
-        beside = _external_files(model.source) if isinstance(model.source, Path) else []
-        digests = (model.sha256, *map(_digest, beside))
-        found[model.name] = Network(text, ModelInfo(name=model.name, sha256=model.sha256), digests)
+        found[network.name] = network
     return list(found.values())
+
+
+def _network(text: str, args: Namespace) -> Network:
+    file = find_file(text)
+    if file is not None:
+        model = find_model(text, args.seed)
+        return Network(text, model.name, (model.sha256, *map(_digest, _external_files(file))))
+    from ..models import recipe_sha256
+
+    build = Build(text, built_name(text), args.seed, args.batch or 1)
+    return Network(text, build.name, (recipe_sha256(), text), build)
 
 
 def shared_words(args: Namespace) -> tuple[str, ...]:
@@ -139,17 +146,17 @@ def make_jobs(
         for machine in machines:
             content = {
                 **common,
-                "model": [network.info.name, *network.digests],
+                "model": [network.name, *network.digests],
                 "target": machine.target,
                 "config": machine.parameters,
             }
             key = _key(content)
-            name = re.sub(r"[^\w.,-]", "_", f"{network.info.name}-{machine.target}")
+            name = re.sub(r"[^\w.,-]", "_", f"{network.name}-{machine.target}")
             # A name that begins with a dash would be an option.
             model = f"./{network.text}" if network.text.startswith("-") else network.text
             words = (model, *machine.words, *shared)
             file = f"runs/{name}-{key[:KEY_CHARS]}.json"
-            jobs.append(Job(network.info.name, machine.label, words, key, file))
+            jobs.append(Job(network.name, machine.label, words, key, file, network.build))
     return jobs
 
 

@@ -5,49 +5,28 @@ This module imports little: a new process reads it before it chooses its number 
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import signal
-import sys
-from argparse import Namespace
-from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli import EXIT_BUG, EXIT_INPUT, run
+from .cli import EXIT_BUG, EXIT_INPUT
+from .compare_queue import Queue
+from .compare_work import Build, BuildTask, Result, Task
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
     from .compare_jobs import Job
-    from .report_schema import Report
 
 _END_SECONDS = 15.0
 """A process that is told to end may be in a library's call; then it is killed."""
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would share threads and locks
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a run.
-
-    Args:
-        code: The exit code that spcc would have, mismatches aside.
-        text: What it would have written to stderr.
-        report: The report, if there is one.
-        warnings: Of the compilation.
-        lacks_memory: It may work when nothing else runs.
-    """
-
-    code: int
-    text: str
-    report: Report | None = None
-    warnings: tuple[str, ...] = ()
-    lacks_memory: bool = False
 
 
 @dataclass
@@ -64,9 +43,13 @@ class Pool:
 
     Args:
         size: How many at most.
+        folder: Where networks are kept that are built for several runs.
+        building: Told the name of a network when its building begins.
     """
 
     size: int
+    folder: Path
+    building: Callable[[str], None] | None = None
     _workers: list[_Worker] = field(default_factory=list[_Worker])
 
     def __enter__(self) -> Pool:
@@ -94,26 +77,30 @@ class Pool:
         yield from self._all(again, 1)
 
     def _all(self, jobs: Sequence[Job], size: int) -> Generator[tuple[Job, Result]]:
-        waiting, count = deque(jobs), min(size, len(jobs))
-        busy: dict[Any, tuple[_Worker, Job]] = {}
+        queue, count = Queue(jobs, self.folder), min(size, len(jobs))
+        busy: dict[Any, tuple[_Worker, Job | Build]] = {}
         idle = self._workers[:count]
         for worker in self._workers[count:]:  # their memory is for the others
             worker.process.terminate()
             self._end(worker)
         self._workers = idle[:]
-        while waiting or busy:
-            while waiting and len(busy) < count:
+        while queue or busy:
+            while len(busy) < count and (item := queue.take()) is not None:
                 worker = idle.pop() if idle else self._start()
-                job = waiting.popleft()
-                with suppress(BrokenPipeError):  # it died: seen when its answer is read
-                    worker.pipe.send(job.words)
-                busy[worker.pipe] = (worker, job)
+                self._send(worker, queue.task(item))
+                busy[worker.pipe] = (worker, item)
             for pipe in wait(list(busy)):
-                worker, job = busy.pop(pipe)
+                worker, item = busy.pop(pipe)
                 result = self._receive(worker)
                 if worker in self._workers:
                     idle.append(worker)
-                yield job, result
+                yield from queue.finish(item, result)
+
+    def _send(self, worker: _Worker, task: Task) -> None:
+        if self.building and isinstance(task, BuildTask):
+            self.building(task.build.name)
+        with suppress(BrokenPipeError):  # it died: seen when its answer is read
+            worker.pipe.send(task)
 
     def _receive(self, worker: _Worker) -> Result:
         try:
@@ -145,9 +132,10 @@ def _epitaph(code: int) -> Result:
     """The result of a run whose process died."""
     if code == -signal.SIGKILL:
         text = "the run was killed: the system was probably out of memory"
-        return Result(EXIT_INPUT, f"{text}\n  hint: use a smaller batch or shape", None, (), True)
+        text = f"{text}\n  hint: use a smaller batch or shape"
+        return Result(EXIT_INPUT, text, lacks_memory=True)
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    return Result(EXIT_BUG, f"the run's process died ({how})", None, (), True)
+    return Result(EXIT_BUG, f"the run's process died ({how})", lacks_memory=True)
 
 
 def _serve(pipe: Connection, thread_count: int) -> None:
@@ -160,43 +148,7 @@ def _serve(pipe: Connection, thread_count: int) -> None:
     with pipe:
         while True:
             try:
-                words: tuple[str, ...] = pipe.recv()
+                task: Task = pipe.recv()
             except EOFError:
                 return
-            pipe.send(perform(words))
-
-
-def perform(words: Sequence[str]) -> Result:
-    """Make the run that spcc would make if it were told these words.
-
-    Raises:
-        SystemExit: The process was told to end.
-    """
-    from .options import parser
-
-    args = parser().parse_args(list(words))
-    found: dict[str, Any] = {}
-    errors, stderr = io.StringIO(), sys.stderr
-    sys.stderr = errors
-    try:
-        code = run(lambda: _evaluate(args, tuple(words), found))
-    finally:
-        sys.stderr = stderr
-    if code > EXIT_BUG:
-        raise SystemExit(code)
-    return Result(code, errors.getvalue().strip(), **found)
-
-
-def _evaluate(args: Namespace, words: tuple[str, ...], found: dict[str, Any]) -> int:
-    from .memory import TooLargeError
-    from .workflow import Workflow
-
-    try:
-        flow = Workflow(args, words)
-        outcome = flow.compile()
-        _, _, report = flow.evaluate(outcome)
-    except (MemoryError, TooLargeError):
-        found["lacks_memory"] = True
-        raise
-    found |= {"report": report, "warnings": tuple(outcome.compiled.warnings)}
-    return 0
+            pipe.send(task.perform())

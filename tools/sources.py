@@ -45,16 +45,32 @@ def find_model(name: str, seed: int, batch: int | None = None) -> Model:
     Raises:
         FrontendError: There is no such file or network.
     """
+    found = find_file(name)
+    if found is not None:
+        return Model(plain(found.stem), found, _file_sha256(found))
     from ..models import resolve
 
-    found = resolve(name, seed, batch or 1)
-    if found is None:
-        found = Path(name)
-    if isinstance(found, Path):
-        return Model(plain(found.stem), found, _file_sha256(found))
-    return Model(
-        name.replace(":", "-"), found, hashlib.sha256(found.SerializeToString()).hexdigest()
-    )
+    built = resolve(name, seed, batch or 1)
+    assert not isinstance(built, Path | None), name
+    digest = hashlib.sha256(built.SerializeToString(deterministic=True)).hexdigest()
+    return Model(built_name(name), built, digest)
+
+
+def find_file(name: str) -> Path | None:
+    """The file that a name stands for, be it missing; None for the name of a network to build.
+
+    Raises:
+        FrontendError: There is no such network.
+    """
+    from ..models import find
+
+    found = find(name)
+    return Path(name) if found is None else found if isinstance(found, Path) else None
+
+
+def built_name(name: str) -> str:
+    """The short name of a network that is built."""
+    return name.replace(":", "-")
 
 
 def plain(text: str) -> str:
@@ -162,8 +178,10 @@ __all__ = [
     "Array",
     "Model",
     "Ports",
+    "built_name",
     "check_feeds",
     "configuration",
+    "find_file",
     "find_model",
     "load_array",
     "load_arrays",

@@ -29,13 +29,16 @@ class Workflow:
     Args:
         args: The parsed options.
         command: The command line, for the report.
+        model: What `args.model` names, where that is known.
     """
 
-    def __init__(self, args: Namespace, command: tuple[str, ...]) -> None:
+    def __init__(
+        self, args: Namespace, command: tuple[str, ...], model: Model | None = None
+    ) -> None:
         self.args, self.command = args, command
         self.target = find_target(args.target or DEFAULT_TARGET)
-        self.model: Model | None = None
-        if args.model is not None or args.resume_from is None:
+        self.model = model
+        if model is None and (args.model is not None or args.resume_from is None):
             self.model = find_model(args.model or DEFAULT_MODEL, args.seed, args.batch)
 
     @property

@@ -7,7 +7,7 @@ densities and shifts biases until the activations have theirs.
 
 from typing import TYPE_CHECKING
 
-from .names import PREFIX, knows
+from .names import PREFIX, knows, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnx
 
-__all__ = ["PREFIX", "build", "knows", "published_inputs"]
+__all__ = ["PREFIX", "build", "knows", "parse", "published_inputs"]
 
 _PROPERTY = "spcc.zoo"
 
@@ -37,7 +37,6 @@ def build(name: str, seed: int = 0, batch: int | str = 1) -> "onnx.ModelProto":
     """
     from . import graphs, lstm
     from .calibrate import calibrated
-    from .names import parse
 
     choice = parse(name)
     network = choice.densities.network
@@ -76,6 +75,5 @@ def published_inputs(model: "onnx.ModelProto | Path", seed: int) -> "dict[str, n
     if not batch:
         return {}
     from .images import draw_images
-    from .names import parse
 
     return {**draw_images(parse(labels[0]).densities, batch, seed)}

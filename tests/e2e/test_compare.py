@@ -133,13 +133,12 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     save(conv_relu(), "m.onnx")
     assert compare("m.onnx", *TWO, "-j", 1) == 0
     assert told == [
-        ("networks", 0, 1, "m.onnx"),
         ("compare", 0, 2, "0 of 2 runs"),
         ("compare", 1, 2, "1 of 2 runs: m on spots"),
         ("compare", 2, 2, "2 of 2 runs: m on spots@small"),
     ]
     assert compare("m.onnx", *TWO, "-j", 1, "--set", "spots@small.NC=8", "--resume") == 0
-    assert told[5:] == [
+    assert told[3:] == [
         ("compare", 1, 2, "1 of 2 runs"),
         ("compare", 2, 2, "2 of 2 runs: m on spots@small"),
     ]
@@ -201,6 +200,65 @@ def test_interrupted_comparisons_go_on(made: list[str], monkeypatch: pytest.Monk
     assert files(OUT) == files("fresh")
 
 
+ZOO = ("lenet_300_100", "feie_example.sparse:beta:4", "--target", "spots")
+
+
+@pytest.mark.slow
+def test_networks_of_the_zoo_are_built_for_the_runs(
+    made: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = ("m.onnx", *ZOO, "--batch", 1, "-o", "o1")
+    save(conv_relu(), "m.onnx")
+    assert compare(*one, "-j", 1) == 0
+    assert "lenet_300_100 on" not in capsys.readouterr().err  # its inputs are the published ones
+    assert compare("m.onnx", *ZOO, "--batch", 1, "-j", 3, "-o", "o3") == 0
+    whole = files("o1")
+    assert files("o3") == whole
+    assert not list(Path("o1").glob(".*"))
+    found = comparison(Path("o1"))
+    for row, known in zip(found.networks, found.models, strict=True):
+        report = json.loads((Path("o1") / row.run).read_text())["report"]
+        assert known.sha256 == report["model_sha256"]
+        tool, *words = report.pop("command")
+        assert call(tool, *words, "--out-dir", "o") == 0
+        own = json.loads(Path("o/report.json").read_text())
+        del own["command"]
+        assert own == report
+    made.clear()
+    assert compare(*one, "--resume") == 0
+    assert (made, files("o1")) == ([], whole)
+
+
+@pytest.mark.slow
+def test_interruption_leaves_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+
+    def interrupted(folder: Path, *_: Any) -> Any:
+        seen.extend(folder.glob(".spcc-*/*.onnx"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare_flow, "save_run", interrupted)
+    assert compare("feie_example", "lenet_300_100", "--target", "spots,tct", "-j", 1) == 130
+    assert [path.name for path in seen] == ["feie_example.onnx"]
+    assert not OUT.exists()
+
+
+@pytest.mark.slow
+def test_runs_of_a_network_that_was_another_are_repeated(made: list[str]) -> None:
+    argv = ("feie_example", *TWO, "-j", 1)
+    assert compare(*argv) == 0
+    whole = files(OUT)
+    small, large = sorted(name for name in whole if name.startswith("runs/"))
+    kept = json.loads(whole[small])
+    kept["report"]["model_sha256"] = "of another make of processor"
+    (OUT / small).write_text(json.dumps(kept))
+    (OUT / large).unlink()
+    made.clear()
+    assert compare(*argv, "--resume") == 0
+    assert sorted(made) == ["feie_example on spots", "feie_example on spots@small"]
+    assert files(OUT) == whole
+
+
 # What fails --------------------------------------------------------------------------------------
 
 
@@ -257,7 +315,7 @@ def test_wrong_values_are_told_and_in_no_mean(capsys: pytest.CaptureFixture[str]
 def test_bugs_are_rows_with_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spcc.tools.compare_pool import Result
+    from spcc.tools.compare_work import Result
 
     text = "Traceback\nZeroDivisionError: ours\nerror: this is a bug in spcc; please report"
 

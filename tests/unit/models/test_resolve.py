@@ -1,5 +1,6 @@
 """The names of networks, and what importing the layer costs."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from spcc import models
 from spcc.isa.errors import FrontendError
 from spcc.models import digits, light
+from spcc.models import zoo as spcc_zoo
 from spcc.models.zoo import names as zoo
 
 
@@ -46,6 +48,30 @@ def test_zoo_names_build_a_network(name: str) -> None:
     model = models.resolve(name, seed=3, batch=2)
     assert isinstance(model, onnx.ModelProto)
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+
+
+@pytest.mark.parametrize("name", ["light:squeezenet", "lenet5", "alexnet_es:beta:4"])
+def test_finding_builds_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted(name: str, seed: int, batch: int) -> onnx.ModelProto:
+        return onnx.ModelProto(producer_name=f"{name} {seed} {batch}")
+
+    for module in (light, spcc_zoo):
+        monkeypatch.setattr(module, "build", noted)
+    found = models.find(name)
+    assert callable(found)
+    stem = name.removeprefix(models.LIGHT)
+    assert found(3, 2).producer_name == f"{stem} 3 2"
+
+
+def test_recipe_changes_with_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = models.recipe_sha256()
+    assert first == models.recipe_sha256()
+    shutil.copytree(Path(models.__file__).parent, tmp_path / "models")
+    monkeypatch.setattr(models, "__file__", str(tmp_path / "models" / "__init__.py"))
+    assert models.recipe_sha256() == first
+    with (tmp_path / "models/zoo/densities.toml").open("a") as file:
+        file.write("# more\n")
+    assert models.recipe_sha256() != first
 
 
 def test_a_file_comes_before_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from spcc.tests.e2e.cli_cases import conv_relu, save
-from spcc.tools.compare_pool import perform
 from spcc.tools.compare_rows import Outcome, layer_rows, mean_rows, network_row
 from spcc.tools.compare_schema import (
     SCHEMA_VERSION,
@@ -15,6 +14,7 @@ from spcc.tools.compare_schema import (
     ModelInfo,
 )
 from spcc.tools.compare_store import StoredRun
+from spcc.tools.compare_work import RunTask
 from spcc.tools.report_schema import Layer, Report
 
 FAILURE = Failure(exit_code=3, sentence="m.onnx: the layer does not fit", hint="more memory")
@@ -22,7 +22,8 @@ FAILURE = Failure(exit_code=3, sentence="m.onnx: the layer does not fit", hint="
 
 def report_in(folder: Path) -> Report:
     """The report of a small run."""
-    found = perform((str(save(conv_relu(), folder / "m.onnx")), "--target=spots")).report
+    path = save(conv_relu(), folder / "m.onnx")
+    found = RunTask((str(path), "--target=spots")).perform().report
     assert found is not None
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from spcc.tools.compare_pool import Result
+from spcc.tools.compare_work import BuildTask, Built, Result, RunTask, Task
 
 _SECONDS = 20.0
 
@@ -18,7 +18,8 @@ def serve(pipe: Connection, thread_count: int) -> None:
     Args:
         pipe: Where actions come from: "answer"; "die" SIGNAL; "lack memory"; "killed once" FILE and
             "short once" FILE, which fail beside another run, leave the file, and succeed when it is
-            there and they are alone; "wait" FILE.
+            there and they are alone; "wait" FILE; "read", which answers with the network's text. A
+            network is its name, but "broken" cannot be built; `built` tells which ones were.
         thread_count: Ignored.
     """
     del thread_count
@@ -26,13 +27,19 @@ def serve(pipe: Connection, thread_count: int) -> None:
     with pipe:
         while True:
             try:
-                action, *rest = pipe.recv()
+                task: Task = pipe.recv()
             except EOFError:
                 return
             mine.touch()
-            result = _perform(action, *rest)
+            result = _build(task) if isinstance(task, BuildTask) else _run(task)
             mine.unlink()
             pipe.send(result)
+
+
+def _run(task: RunTask) -> Result:
+    if task.words == ("read",):
+        return Result(0, task.built.file.read_text() if task.built else "")
+    return _perform(*task.words)
 
 
 def _perform(action: str, word: str = "") -> Result:
@@ -51,6 +58,15 @@ def _perform(action: str, word: str = "") -> Result:
             return Result(1, action, lacks_memory=True)
         _die(signal.SIGKILL)
     return Result(0, action)
+
+
+def _build(task: BuildTask) -> Result:
+    with Path("built").open("a") as log:
+        log.write(f"{task.build.name}\n")
+    if task.build.name == "broken":
+        return Result(1, "error: broken")
+    task.file.write_text(task.build.name)
+    return Result(0, "", built=Built(task.build.name, task.file, "hash"))
 
 
 def _running() -> int:

@@ -15,6 +15,7 @@ from spcc.tools import targets
 from spcc.tools.compare import parser
 from spcc.tools.compare_jobs import Job, find_networks, make_jobs, shared_words
 from spcc.tools.compare_plan import configurations, find_baseline, split_targets
+from spcc.tools.compare_work import Build
 
 KNOWN = ("dadiannao", "tct", "spots")
 
@@ -202,6 +203,24 @@ def test_keys_change_with_weights_beside_the_model() -> None:
     assert jobs("m.onnx")[0].key != first
 
 
+def test_networks_to_build_are_told_by_what_builds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted(*_: object) -> None:
+        raise AssertionError("built")
+
+    for name in ("light", "zoo"):
+        monkeypatch.setattr(f"spcc.models.{name}.build", unwanted)
+    argv = ["lenet5:beta:4", "light:vgg19", "--target", "spots"]
+    zoo, light = jobs(*argv)
+    assert zoo.build == Build("lenet5:beta:4", "lenet5-beta-4", 0, 1)
+    assert zoo.words == ("lenet5:beta:4", "--target=spots")
+    assert light.build == Build("light:vgg19", "light-vgg19", 0, 1)
+    seeded, _ = jobs(*argv, "--seed", "2", "--batch", "3")
+    assert seeded.build == Build("lenet5:beta:4", "lenet5-beta-4", 2, 3)
+    assert len({zoo.key, light.key, seeded.key}) == 3
+    monkeypatch.setattr("spcc.models.recipe_sha256", lambda: "other sources")
+    assert jobs(*argv)[0].key != zoo.key
+
+
 def test_names_that_files_and_options_cannot_have() -> None:
     save(conv_relu(), "a b&c.onnx")
     save(conv_relu(), "-m.onnx")
@@ -215,6 +234,10 @@ def test_names_that_files_and_options_cannot_have() -> None:
     [
         (["no.onnx"], FrontendError, "is not there"),
         (["nothing"], FrontendError, "No network and no file is called 'nothing'"),
+        (["lenet5.no"], FrontendError, "no density set 'no'"),
+        (["lenet5:wide"], FrontendError, "No spread of densities"),
+        (["light:no"], FrontendError, "No light network is called 'no'"),
+        (["lenet5", "lenet5"], UsageError, "has the same name as lenet5"),
         ([""], UsageError, "the name is empty"),
         (["m.onnx", "a/m.onnx"], UsageError, "a/m.onnx: has the same name as m.onnx"),
         (["m.onnx", "m.onnx"], UsageError, "has the same name"),
