@@ -4,13 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from spcc.isa.asm import assemble, disassemble
-from spcc.isa.program import Program
-from spcc.isa.targets.dadiannao import ISA, DadiannaoSpec
+from spcc.isa.targets.dadiannao import DadiannaoSpec
 from spcc.models.small import BUILDERS
-from spcc.tools.compile_flow import Outcome, Request, compile_request
-from spcc.tools.run_flow import check_run, run_program
-from spcc.tools.sources import Model
+from spcc.tests.e2e.network_runs import checked_report, compiled, each_machine, each_network
 from spcc.tools.spcc import main
 from spcc.tools.targets import check_target, find_target
 
@@ -24,50 +20,23 @@ CODED = DadiannaoSpec(
 """Both compressions, and words narrower than a tile."""
 
 
-def compiled(name: str, spec: DadiannaoSpec) -> Outcome:
-    model = Model("m", BUILDERS[name](), "")
-    return compile_request(Request(model, find_target("dadiannao"), spec))
-
-
 def test_its_parts_belong_together() -> None:
     check_target(find_target("dadiannao"))
 
 
-FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
-"""The networks of the fast lane."""
+SPECS = {"default": DadiannaoSpec(), "small": SMALL, "coded": CODED}
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        pytest.param(DadiannaoSpec(), id="default", marks=pytest.mark.slow),
-        pytest.param(SMALL, id="small"),
-        pytest.param(CODED, id="coded", marks=pytest.mark.slow),
-    ],
-)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
-)
+@each_machine(SPECS, fast=("small",))
+@each_network
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: DadiannaoSpec) -> None:
-    outcome = compiled(name, spec)
-    program = outcome.compiled.program
-    ran = run_program(program, outcome.feeds)
-    checked = check_run(ran, BUILDERS[name](), outcome.feeds)
-    checked.outputs.raise_on_mismatch()
-    checked.layers.raise_on_mismatch()
-    for entry in ran.session.report["layers"]:
+    model = BUILDERS[name]()
+    for entry in checked_report(model, compiled(model, "dadiannao", spec))["layers"]:
         macs, counters = entry["macs"], entry["counters"]
         assert macs["effectual"] + macs["ineffectual"] == macs["nominal"] + macs["expanded"]
         assert counters.get("work", 0) * spec.warp_filters * spec.lanes == (
             macs["effectual"] + macs["ineffectual"] + counters.get("lane_idle", 0)
         )
-        for unit, busy in entry["busy"].items():
-            stalled = sum(entry["stall"][unit].values())
-            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
-    instructions = program.instructions(ISA)
-    assert assemble(disassemble(instructions, ISA), ISA) == instructions
-    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
 
 
 @pytest.mark.slow

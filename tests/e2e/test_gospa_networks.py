@@ -6,17 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spcc.isa.asm import assemble, disassemble
-from spcc.isa.program import Program
-from spcc.isa.targets.gospa import ISA, GospaSpec
+from spcc.isa.targets.gospa import GospaSpec
 from spcc.models.builder import GraphBuilder
 from spcc.models.small import BUILDERS
+from spcc.tests.e2e.network_runs import checked_report, compiled, each_machine, each_network
 from spcc.tools import api
-from spcc.tools.compile_flow import Request, compile_request
-from spcc.tools.run_flow import check_run, run_program
-from spcc.tools.sources import Model
 from spcc.tools.spcc import main
-from spcc.tools.targets import find_target
 
 SPECS = {
     "default": GospaSpec(),
@@ -31,8 +26,6 @@ SPECS = {
     ),
     "one": GospaSpec(n_apu=1, cols=1, acc_entries=1, ring_slots=1, obuf=1, BCAP=16, B=64),
 }  # fmt: skip
-FAST = ("tiny",)
-"""The machines that every network runs on in the fast lane."""
 HOST = {
     "bvlc_alexnet": {"LRN", "Softmax"},
     "densenet121": set[str](),
@@ -60,41 +53,15 @@ def check_layer(entry: dict[str, Any]) -> None:
         assert counters["acc_saturated"] == 0
 
 
-FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
-"""The networks of the fast lane."""
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        pytest.param(spec, id=name, marks=[] if name in FAST else [pytest.mark.slow])
-        for name, spec in SPECS.items()
-    ],
-)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
-)
+@each_machine(SPECS, fast=("tiny",))
+@each_network
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: GospaSpec) -> None:
-    request = Request(Model("m", BUILDERS[name](), ""), find_target("gospa"), spec)
-    outcome = compile_request(request)
-    program = outcome.compiled.program
-    ran = run_program(program, outcome.feeds)
-    checked = check_run(ran, BUILDERS[name](), outcome.feeds)
-    checked.outputs.raise_on_mismatch()
-    checked.layers.raise_on_mismatch()
-    pes = spec.n_apu * spec.cols
-    for entry in ran.session.report["layers"]:
+    model, pes = BUILDERS[name](), spec.n_apu * spec.cols
+    for entry in checked_report(model, compiled(model, "gospa", spec))["layers"]:
         check_layer(entry)
         counters = entry["counters"]
         used = counters.get("macs_effectual", 0) + counters.get("empty_slot_cycles", 0)
         assert entry["compute_cycles"] * pes == used + counters.get("pe_idle", 0)
-        for unit, busy in entry["busy"].items():
-            stalled = sum(entry["stall"][unit].values())
-            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
-    instructions = program.instructions(ISA)
-    assert assemble(disassemble(instructions, ISA), ISA) == instructions
-    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
 
 
 def test_features_of_a_concatenation_are_read_alone() -> None:

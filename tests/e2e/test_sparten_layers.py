@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
-from spcc.isa.asm import assemble, disassemble
 from spcc.isa.errors import UnsupportedError
 from spcc.isa.footprint import Region
 from spcc.isa.program import Program
@@ -17,11 +16,10 @@ from spcc.models.builder import GraphBuilder
 from spcc.models.small import BUILDERS, residual_block, single_conv
 from spcc.runtime.machines.sparten import MACHINE
 from spcc.runtime.memory import Dram
+from spcc.tests.e2e import network_runs
 from spcc.tools import opt, spcc
-from spcc.tools.compile_flow import Outcome, Request, compile_request
-from spcc.tools.run_flow import check_run, run_program
-from spcc.tools.sources import Model
-from spcc.tools.targets import find_target
+from spcc.tools.compile_flow import Outcome
+from spcc.tools.run_flow import run_program
 
 SMALL = SpartenSpec(
     clusters=4, cus=2, chunk=8, pos_block=6, ibuf_bytes=2048, fbuf_bytes=96, perm_bw=3,
@@ -46,27 +44,16 @@ MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
 
 
 def compiled(model: onnx.ModelProto, spec: SpartenSpec, **options: Any) -> Outcome:
-    return compile_request(Request(Model("m", model, ""), find_target("sparten"), spec, **options))
+    return network_runs.compiled(model, "sparten", spec, **options)
 
 
 def check(model: onnx.ModelProto, spec: SpartenSpec) -> dict[str, Any]:
     """Compile, run and compare layer by layer; the report."""
-    outcome = compiled(model, spec)
-    program = outcome.compiled.program
-    ran = run_program(program, outcome.feeds)
-    checked = check_run(ran, model, outcome.feeds)
-    checked.outputs.raise_on_mismatch()
-    checked.layers.raise_on_mismatch()
-    for entry in ran.session.report["layers"]:
+    report = network_runs.checked_report(model, compiled(model, spec))
+    for entry in report["layers"]:
         macs = entry["macs"]
         assert macs["effectual"] + macs["skipped"] == macs["nominal"] + macs["expanded"]
-        for unit, busy in entry["busy"].items():
-            stalled = sum(entry["stall"][unit].values())
-            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
-    instructions = program.instructions(ISA)
-    assert assemble(disassemble(instructions, ISA), ISA) == instructions
-    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
-    return ran.session.report
+    return report
 
 
 FAST = {"default": ("residual_block", "shuffle", "grouped"), "small": ("wide", "gemm", "strided")}

@@ -1,14 +1,11 @@
 """Networks on Bit-Tactical, layer by layer against onnxruntime, and never slower than dadiannao."""
 
 import pytest
-from spcc.isa.asm import assemble, disassemble
-from spcc.isa.program import Program
 from spcc.isa.targets.dadiannao import DadiannaoSpec
-from spcc.isa.targets.tct import ISA, TctSpec
+from spcc.isa.targets.tct import TctSpec
 from spcc.models.small import BUILDERS
-from spcc.tools.compile_flow import Outcome, Request, compile_request
-from spcc.tools.run_flow import check_run, run_program
-from spcc.tools.sources import Model
+from spcc.tests.e2e.network_runs import checked_report, compiled, each_machine, each_network
+from spcc.tools.run_flow import run_program
 from spcc.tools.targets import check_target, find_target
 
 SPECS = {
@@ -32,53 +29,20 @@ SPECS = {
 }  # fmt: skip
 
 
-def compiled(name: str, spec: DadiannaoSpec, target: str = "tct") -> Outcome:
-    model = Model("m", BUILDERS[name](), "")
-    return compile_request(Request(model, find_target(target), spec))
-
-
 def test_its_parts_belong_together() -> None:
     check_target(find_target("tct"))
 
 
-FAST = ("small",)
-"""The machines that every network runs on in the fast lane."""
-
-
-FEW = ("qdq_conv", "residual_block", "shuffle", "concat_block")
-"""The networks of the fast lane."""
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [
-        pytest.param(spec, id=name, marks=[] if name in FAST else [pytest.mark.slow])
-        for name, spec in SPECS.items()
-    ],
-)
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in BUILDERS],
-)
+@each_machine(SPECS, fast=("small",))
+@each_network
 def test_every_small_network_computes_what_onnxruntime_does(name: str, spec: TctSpec) -> None:
-    outcome = compiled(name, spec)
-    program = outcome.compiled.program
-    ran = run_program(program, outcome.feeds)
-    checked = check_run(ran, BUILDERS[name](), outcome.feeds)
-    checked.outputs.raise_on_mismatch()
-    checked.layers.raise_on_mismatch()
-    for entry in ran.session.report["layers"]:
+    model = BUILDERS[name]()
+    for entry in checked_report(model, compiled(model, "tct", spec))["layers"]:
         macs, counters = entry["macs"], entry["counters"]
         executed = macs["effectual"] + macs["ineffectual"]
         assert executed + macs["skipped"] == macs["nominal"] + macs["expanded"]
         idle = counters.get("sync_wait", 0) + counters.get("lane_idle", 0)
         assert counters.get("work", 0) * spec.warp_filters * spec.lanes == executed + idle
-        for unit, busy in entry["busy"].items():
-            stalled = sum(entry["stall"][unit].values())
-            assert busy + stalled + entry["idle"][unit] == entry["elapsed_cycles"]
-    instructions = program.instructions(ISA)
-    assert assemble(disassemble(instructions, ISA), ISA) == instructions
-    assert Program.from_bytes(program.to_bytes(), ISA).to_bytes() == program.to_bytes()
 
 
 @pytest.mark.slow
@@ -87,7 +51,7 @@ def test_never_slower_than_the_baseline(name: str) -> None:
     shape = dict(tiles=2, pes=2, lanes=4, wm_rows=8, pb_windows=4)
     work = []
     for target, spec in (("dadiannao", DadiannaoSpec(**shape)), ("tct", TctSpec(**shape))):
-        outcome = compiled(name, spec, target)
+        outcome = compiled(BUILDERS[name](), target, spec)
         report = run_program(outcome.compiled.program, outcome.feeds).session.report
         work.append([entry["counters"].get("work", 0) for entry in report["layers"]])
     assert len(work[0]) == len(work[1])
