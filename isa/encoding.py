@@ -54,6 +54,15 @@ class Field:
         self.hi, self.lo, self.doc = hi, lo, doc
         self.unit, self.signed, self.symbols = unit, signed, symbols
         self.name = ""
+        # Programs have millions of fields: what follows from the bits is worked out once.
+        self.bits = hi - lo + 1
+        """Width in bits."""
+        self.minimum = -(1 << (self.bits - 1)) if signed else 0
+        """Smallest value that fits."""
+        self.maximum = (1 << (self.bits - signed)) - 1
+        """Largest value that fits."""
+        self.mask = ((1 << self.bits) - 1) << lo
+        """The field's bits within the word."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -65,26 +74,6 @@ class Field:
         @overload
         def __get__(self, instance: object, owner: type, /) -> int: ...
         def __get__(self, instance: object, owner: type, /) -> "Field | int": ...
-
-    @property
-    def bits(self) -> int:
-        """Width in bits."""
-        return self.hi - self.lo + 1
-
-    @property
-    def minimum(self) -> int:
-        """Smallest value that fits."""
-        return -(1 << (self.bits - 1)) if self.signed else 0
-
-    @property
-    def maximum(self) -> int:
-        """Largest value that fits."""
-        return (1 << (self.bits - self.signed)) - 1
-
-    @property
-    def mask(self) -> int:
-        """The field's bits within the word."""
-        return ((1 << self.bits) - 1) << self.lo
 
     def pack(self, value: int, where: str = "") -> int:
         """Place a value at the field's bits.
@@ -98,11 +87,11 @@ class Field:
                 where,
                 f"the field has {self.bits} {'signed' if self.signed else 'unsigned'} bits",
             )
-        return (value & ((1 << self.bits) - 1)) << self.lo
+        return value << self.lo & self.mask
 
     def unpack(self, word: int) -> int:
         """Read the field out of a word."""
-        value = (word >> self.lo) & ((1 << self.bits) - 1)
+        value = (word & self.mask) >> self.lo
         return value - (1 << self.bits) if self.signed and value > self.maximum else value
 
 
@@ -164,12 +153,14 @@ class Instruction:
                 f"{self.mnemonic} lacks {missing} and does not know {unknown}",
                 hint=f"the fields of {self.mnemonic} are {', '.join(self.fields) or 'none'}",
             )
+        own = self.__dict__
         try:
             # numpy integers would overflow silently when shifted into a 128-bit word.
             for name in self.fields:
-                self.__dict__[name] = int(index(values[name]))
-            self.__dict__["wait"] = tuple(sorted(int(index(number)) for number in wait))
-            self.__dict__["signal"] = tuple(sorted(int(index(number)) for number in signal))
+                value = values[name]
+                own[name] = value if type(value) is int else int(index(value))
+            own["wait"] = tuple(sorted(int(index(number)) for number in wait)) if wait else ()
+            own["signal"] = tuple(sorted(int(index(number)) for number in signal)) if signal else ()
         except TypeError as error:
             raise EncodingError(f"a value of {self.mnemonic} is not an integer: {error}") from error
 
@@ -232,6 +223,8 @@ _RESERVED_NAMES = {*vars(Instruction), *Instruction.__annotations__}
 
 
 def _pack_semaphores(numbers: tuple[int, ...], slots: tuple[int, ...], where: str) -> int:
+    if not numbers:
+        return 0
     if len(numbers) > len(slots) or len(set(numbers)) < len(numbers):
         raise EncodingError(
             f"semaphores {numbers} need {len(slots)} or fewer, all different", where
