@@ -24,7 +24,10 @@ class Region(NamedTuple):
     @property
     def end(self) -> int:
         """One past the last byte."""
-        return self.base + self.run + sum((count - 1) * stride for count, stride in self.dims)
+        end = self.base + self.run
+        for count, stride in self.dims:
+            end += (count - 1) * stride
+        return end
 
     @property
     def size_bytes(self) -> int:
