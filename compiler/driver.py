@@ -26,7 +26,7 @@ from .dialects import all_dialects
 from .dialects.onnx_values import from_text, to_text
 from .dialects.program import from_attribute, to_attribute
 from .dialects.sparse_tensor import Conv2dOp, HostCallOp, MatmulOp, WeightOp
-from .dialects.target import make_dialect
+from .dialects.target import InstructionOp, make_dialect
 from .dumps import Dump
 from .passes import all_passes
 from .targets.base import TargetCompiler
@@ -286,6 +286,8 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
                     visit(key)
 
     for op in module.walk():
+        if isinstance(op, InstructionOp):
+            continue  # numbers alone
         for name, attribute in (*op.properties.items(), *op.attributes.items()):
             if name != "source":  # an ONNX tensor, whose own array may be out of use
                 visit(attribute)

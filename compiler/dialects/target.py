@@ -15,7 +15,7 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from ...isa.encoding import SEMAPHORE_COUNT, Instruction, InstructionSet
+from ...isa.encoding import SEMAPHORE_COUNT, WAIT_SLOTS, Instruction, InstructionSet
 from ...isa.errors import EncodingError
 from ...isa.tables import NO_LAYER
 
@@ -56,10 +56,8 @@ class InstructionOp(IRDLOperation):
 
     def to_instruction(self) -> Instruction:
         """The instruction of the op."""
-        values = {
-            name: cast(IntegerAttr, self.properties[name]).value.data
-            for name in self.INSTRUCTION.fields
-        }
+        properties: dict[str, Any] = self.properties
+        values = {name: properties[name].value.data for name in self.INSTRUCTION.fields}
         semaphores = self.semaphores()
         return self.INSTRUCTION(
             wait=semaphores.get("wait", ()), signal=semaphores.get("signal", ()), **values
@@ -84,6 +82,31 @@ class InstructionOp(IRDLOperation):
     def layer_index(self) -> int | None:
         """The layer as a plain number."""
         return None if self.layer is None else self.layer.value.data
+
+    def verify(self, verify_nested_ops: bool = True) -> None:
+        """Check at once what most instructions are; the rest takes the long way to its error."""
+        if not self._is_sound():
+            super().verify(verify_nested_ops)
+
+    def _is_sound(self) -> bool:
+        """Whether this is an op in the midst of others with legal fields and nothing else."""
+        if self.next_op is None or self.operands or self.results or self.regions or self.successors:
+            return False
+        properties: dict[str, Any] = self.properties
+        known = len(self.INSTRUCTION.fields)
+        for name, field in self.INSTRUCTION.fields.items():
+            if not _is_within(properties.get(name), field.minimum, field.maximum):
+                return False
+        if "layer" in properties:
+            known += 1
+            if not _is_within(properties["layer"], 0, NO_LAYER - 1):
+                return False
+        for keyword in _KEYWORDS:
+            if keyword in properties:
+                known += 1
+                if not _are_slots(properties[keyword]):
+                    return False
+        return known == len(properties)
 
     def verify_(self) -> None:
         """Check every field by its own range."""
@@ -124,6 +147,21 @@ class InstructionOp(IRDLOperation):
             with parser.in_parens():
                 properties["layer"] = IntegerAttr(_parse_up_to(parser, NO_LAYER - 1), i64)
         return cls.create(properties=properties)
+
+
+def _is_within(attribute: Any, low: int, high: int) -> bool:
+    """Whether this is an integer of a range."""
+    return type(attribute) is IntegerAttr and low <= attribute.value.data <= high
+
+
+@lru_cache(_KEPT)
+def _are_slots(attribute: Any) -> bool:
+    """Whether these are semaphores that an instruction word holds."""
+    if not isinstance(attribute, DenseArrayBase):
+        return False
+    values = cast("DenseArrayBase[IntegerType]", attribute).get_values()
+    legal = all(0 < number <= SEMAPHORE_COUNT for number in values)
+    return legal and 0 < len(values) == len(set(values)) <= len(WAIT_SLOTS)
 
 
 def _parse_up_to(parser: Parser, limit: int) -> int:
