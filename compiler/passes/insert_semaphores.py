@@ -59,14 +59,15 @@ class _Track:
     low: int = maxsize
     high: int = 0
 
-    def note(self, index: int, region: Region) -> None:
-        base, end = region.base, region.end
+    def note(self, index: int, base: int, end: int, region: Region) -> None:
         self.entries.append((index, base, end, region))
-        self.low, self.high = min(self.low, base), max(self.high, end)
+        if base < self.low:
+            self.low = base
+        if end > self.high:
+            self.high = end
 
-    def last_conflict(self, region: Region, known: int) -> int:
+    def last_conflict(self, base: int, end: int, region: Region, known: int) -> int:
         """The last instruction after `known` that touched bytes of a region, else `known`."""
-        base, end = region.base, region.end
         if base >= self.high or end <= self.low:
             return known
         for index, low, high, other in reversed(self.entries):
@@ -77,19 +78,24 @@ class _Track:
         return known
 
 
+_Tracks = defaultdict[str | int, dict[str, _Track]]
+"""By memory, then by unit."""
+
+
 @dataclass
 class _History:
-    """Who touched what so far, by (memory, unit)."""
+    """Who touched what so far."""
 
-    reads: defaultdict[tuple[str, str], _Track] = field(default_factory=lambda: defaultdict(_Track))
-    writes: defaultdict[tuple[str, str], _Track] = field(
-        default_factory=lambda: defaultdict(_Track)
-    )
+    reads: _Tracks = field(default_factory=lambda: defaultdict(dict))
+    writes: _Tracks = field(default_factory=lambda: defaultdict(dict))
 
     def note(self, index: int, unit: str, reads: Regions, writes: Regions) -> None:
         for tracks, regions in ((self.reads, reads), (self.writes, writes)):
             for region in regions:
-                tracks[str(region.memory), unit].note(index, region)
+                mine = tracks[region.memory]
+                if unit not in mine:
+                    mine[unit] = _Track()
+                mine[unit].note(index, region.base, region.end, region)
 
     def resolve(self, region: Region) -> Region:
         """Give a self-delimiting region the extent of what was last written from its base on."""
@@ -97,20 +103,34 @@ class _History:
             return region
         writes = [
             (index, other)
-            for (memory, _), track in self.writes.items()
-            if memory == region.memory
+            for track in self.writes[region.memory].values()
             for index, low, _, other in track.entries[-_RECENT:]
             if low == region.base
         ]
         return max(writes)[1] if writes else region._replace(run=1)
 
-    def last_conflict(self, unit: str, reads: Regions, writes: Regions, known: int) -> int:
-        """The last instruction of a unit, after `known`, in the way of an access, else `known`."""
-        for region in (*reads, *writes):
-            known = self.writes[str(region.memory), unit].last_conflict(region, known)
-        for region in writes:
-            known = self.reads[str(region.memory), unit].last_conflict(region, known)
-        return known
+    def conflicts(
+        self, unit: str, reads: Regions, writes: Regions, covered: dict[str, int]
+    ) -> dict[str, int]:
+        """The last instruction of each other unit in the way of an access, if not yet covered.
+
+        Args:
+            unit: Whose access it is.
+            reads: What it reads.
+            writes: What it writes.
+            covered: By unit, the last instruction that this one waits for anyway.
+        """
+        found: dict[str, int] = {}
+        for tracks, regions in ((self.writes, reads), (self.writes, writes), (self.reads, writes)):
+            for region in regions:
+                base, end = region.base, region.end
+                for other, track in tracks[region.memory].items():
+                    if other != unit:
+                        known = found.get(other, covered[other])
+                        last = track.last_conflict(base, end, region, known)
+                        if last > known:
+                            found[other] = last
+        return found
 
 
 def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[int], list[int]]]:
@@ -124,23 +144,21 @@ def tokens(isa: InstructionSet, program: list[Instruction]) -> list[tuple[list[i
     numbers = {pair: number for number, pair in enumerate(pairs, start=1)}
     result: list[tuple[list[int], list[int]]] = [([], []) for _ in program]
     registers: dict[Any, Instruction] = {}
-    history, covered = _History(), dict.fromkeys(pairs, -1)
+    history, covered = _History(), {unit: dict.fromkeys(units, -1) for unit in units}
     for index, instruction in enumerate(program):
         if instruction.unit not in units:
             # `host` drains the machine: nothing before it is pending.
-            history, covered = _History(), dict.fromkeys(pairs, -1)
+            history, covered = _History(), {unit: dict.fromkeys(units, -1) for unit in units}
             continue
         if instruction.is_config:
             registers[instruction.register] = instruction
             continue
         unit, (reads, writes) = instruction.queue, isa.footprint(instruction, registers)
         reads = tuple(map(history.resolve, reads))
+        found = history.conflicts(unit, reads, writes, covered[unit])
         for other in units:
-            if other == unit:
-                continue
-            known = covered[other, unit]
-            if (last := history.last_conflict(other, reads, writes, known)) > known:
-                covered[other, unit] = last
+            if (last := found.get(other)) is not None:
+                covered[unit][other] = last
                 result[last][1].append(numbers[other, unit])
                 result[index][0].append(numbers[other, unit])
         history.note(index, unit, reads, writes)
