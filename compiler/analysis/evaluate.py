@@ -34,6 +34,7 @@ from ..dialects.sparse_tensor import (
     residual_of,
     shape_of,
 )
+from ..layer_weights import array_of
 from ..weights import WeightStore
 from .fixed_point import from_fixed, to_fixed
 from .layer_models import convolve, run_model, run_node
@@ -87,9 +88,7 @@ def _operands(
 
 def weight_values(value: SSAValue, store: WeightStore) -> Array:
     """The real values of a weight op's result, float32 if it is fixed point."""
-    weight = value.owner
-    assert isinstance(weight, WeightOp)
-    array, encoding = store[weight.key.data], encoding_of(value)
+    array, encoding = array_of(value, store), encoding_of(value)
     return array if encoding is None else from_fixed(array, encoding.frac.value.data)
 
 

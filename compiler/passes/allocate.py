@@ -18,13 +18,12 @@ from ..dialects.encoding import encoding_of
 from ..dialects.program import to_attribute
 from ..dialects.sparse_tensor import (
     ConcatOp,
-    Conv2dOp,
     ElementwiseOp,
-    MatmulOp,
     ReshapeOp,
     WeightOp,
     shape_of,
 )
+from ..layer_weights import SumsOp, weight_op
 from ..layout import (
     ALIGNMENT,
     DRAM,
@@ -64,23 +63,17 @@ def _place_constants(main: FuncOp, store: WeightStore) -> int:
     """Place packed weights and biases; returns the end."""
     offset, placed = 0, set[WeightOp]()
     for op in main.body.block.ops:
-        if isinstance(op, Conv2dOp | MatmulOp):
+        if isinstance(op, SumsOp):
             image = op.attributes.get(PACKED)
             require(image is not None, "weights are not packed", op.label, "pack-weights")
             assert isinstance(image, StringAttr)
             op.attributes[PACKED_DRAM] = IntegerAttr(offset, i64)
             offset = _align(offset + store[image.data].nbytes)
-            if op.bias is not None and (bias := _bias(op)) not in placed:
+            if op.bias is not None and (bias := weight_op(op.bias)) not in placed:
                 placed.add(bias)
                 bias.attributes[DRAM] = IntegerAttr(offset, i64)
                 offset = _align(offset + store[bias.key.data].nbytes)
     return offset
-
-
-def _bias(op: Conv2dOp | MatmulOp) -> WeightOp:
-    assert op.bias is not None
-    assert isinstance(op.bias.owner, WeightOp)
-    return op.bias.owner
 
 
 @dataclass

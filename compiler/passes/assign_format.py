@@ -9,10 +9,9 @@ from xdsl.dialects.builtin import ModuleOp, TensorType, i16
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from ..context import main_of, target_of
-from ..dialects.encoding import encoding_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
-from ..requirements import require
+from ..context import target_of
+from ..dialects.sparse_tensor import shape_of
+from ..layer_weights import sums_layers, weight_encoding
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,10 @@ class AssignFormatPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Retype the weights of every convolution and matmul."""
         target, spec = target_of(ctx, op)
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                encoding = encoding_of(layer.weight)
-                require(encoding is not None, "weights are not quantised", layer.label, "quantize")
-                assert encoding is not None
-                packed = target.weight_encoding(
-                    spec, encoding.frac.value.data, encoding.bits.value.data
-                )
-                kind = TensorType(i16, shape_of(layer.weight), packed)
-                Rewriter.replace_value_with_new_type(layer.weight, kind)
+        for layer in sums_layers(op):
+            encoding = weight_encoding(layer)
+            packed = target.weight_encoding(
+                spec, encoding.frac.value.data, encoding.bits.value.data
+            )
+            kind = TensorType(i16, shape_of(layer.weight), packed)
+            Rewriter.replace_value_with_new_type(layer.weight, kind)

@@ -10,13 +10,13 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from ..context import main_of, target_of
+from ..context import target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, ReshapeOp, shape_of
+from ..dialects.sparse_tensor import ReshapeOp, shape_of
+from ..layer_weights import SumsOp, tiled_layers
 from ..layout import ON_CHIP
-from ..requirements import require
 from ..targets.base import TargetCompiler
-from ..targets.ddn_tiling import Places, SumsOp, warps_of
+from ..targets.ddn_tiling import Places, warps_of
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,8 @@ class DadiannaoKeepOnChipPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Walk the layers in order, then see which results are read from DRAM."""
         target, spec = target_of(ctx, op)
-        layers = [o for o in main_of(op).body.block.ops if isinstance(o, Conv2dOp | MatmulOp)]
         chip = _Chip()
-        for layer in layers:
-            require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
+        for layer in tiled_layers(op):
             chip.run(layer)
         for layer, (source, target_half, loads) in chip.places.items():
             stores = not all(_reads_am(chip, user, at) for user, at in _uses(layer.result))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, StringAttr, TensorType, f32
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     PatternRewriter,
@@ -20,13 +19,12 @@ from ..context import context_of
 from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import (
     AffineOp,
-    Conv2dOp,
-    MatmulOp,
     RequantizeOp,
     ReshapeOp,
     WeightOp,
 )
 from ..layer_properties import merged_properties
+from ..layer_weights import SumsOp, array_of, new_weight, weight_op
 from ..weights import WeightStore
 
 BIAS_BITS = 31
@@ -60,12 +58,11 @@ class FoldAffine(RewritePattern):
         if isinstance(layer, AffineOp) and layer.result.has_one_use() and layer.clip is None:
             self._merge(layer, op, rewriter)
             return
-        if not isinstance(layer, Conv2dOp | MatmulOp) or not _foldable(layer):
+        if not isinstance(layer, SumsOp) or not _foldable(layer):
             return
-        weight = layer.weight.owner
-        assert isinstance(weight, WeightOp)
-        scale, shift = (constant(self.store, value) for value in (op.scale, op.shift))
-        bias = constant(self.store, layer.bias) if layer.bias else np.zeros(len(scale), np.float32)
+        weight = weight_op(layer.weight)
+        scale, shift = (array_of(value, self.store) for value in (op.scale, op.shift))
+        bias = array_of(layer.bias, self.store) if layer.bias else np.zeros(len(scale), np.float32)
         folded = (bias * scale + shift).astype(np.float32)
         if encoding_of(weight.result) is None:
             scaled = self._scaled(weight, scale)
@@ -73,7 +70,7 @@ class FoldAffine(RewritePattern):
             scaled = weight
         else:
             return
-        new_bias = new_constant(self.store, f"{weight.key.data}.bias", "folded", folded)
+        new_bias = new_weight(self.store, f"{weight.key.data}.bias", "folded", folded)
         merged = type(layer)(
             operands=[layer.input, scaled.result, new_bias.result, None],
             result_types=[op.result.type],
@@ -87,7 +84,7 @@ class FoldAffine(RewritePattern):
         """The weights of a layer whose results are multiplied by one scale per filter."""
         old = self.store[weight.key.data]
         scaled = old * scale.reshape(-1, *[1] * (old.ndim - 1))
-        made = new_constant(self.store, weight.key.data, "folded", scaled.astype(np.float32))
+        made = new_weight(self.store, weight.key.data, "folded", scaled.astype(np.float32))
         for name in ("source", "transposed"):
             if name in weight.properties:
                 made.properties[name] = weight.properties[name]
@@ -95,11 +92,11 @@ class FoldAffine(RewritePattern):
 
     def _merge(self, first: AffineOp, second: AffineOp, rewriter: PatternRewriter) -> None:
         """affine(affine(x)) -> affine'(x)."""
-        scale1, shift1 = (constant(self.store, v) for v in (first.scale, first.shift))
-        scale2, shift2 = (constant(self.store, v) for v in (second.scale, second.shift))
+        scale1, shift1 = (array_of(v, self.store) for v in (first.scale, first.shift))
+        scale2, shift2 = (array_of(v, self.store) for v in (second.scale, second.shift))
         base = second.tensor.data
-        scale = new_constant(self.store, base, "scale", scale1 * scale2)
-        shift = new_constant(self.store, base, "shift", shift1 * scale2 + shift2)
+        scale = new_weight(self.store, base, "scale", scale1 * scale2)
+        shift = new_weight(self.store, base, "shift", shift1 * scale2 + shift2)
         merged = AffineOp(
             operands=[first.input, scale.result, shift.result],
             result_types=[second.result.type],
@@ -109,14 +106,14 @@ class FoldAffine(RewritePattern):
         rewriter.erase(first)
 
 
-def _foldable(layer: Conv2dOp | MatmulOp) -> bool:
+def _foldable(layer: SumsOp) -> bool:
     single_use = layer.result.has_one_use()
     plain = layer.clip is None and layer.residual is None
     quantised = encoding_of(layer.result) is not None
     return single_use and plain and not quantised and isinstance(layer.weight.owner, WeightOp)
 
 
-def _has_room(layer: Conv2dOp | MatmulOp, bias: np.ndarray) -> bool:
+def _has_room(layer: SumsOp, bias: np.ndarray) -> bool:
     """Whether a bias has 32 bits in steps of the products, as far as the model fixes their scale.
 
     Where quantize chooses the input's scale, it says itself what does not fit.
@@ -128,18 +125,3 @@ def _has_room(layer: Conv2dOp | MatmulOp, bias: np.ndarray) -> bool:
         return True
     frac = encoding.frac.value.data + made.frac.value.data
     return float(np.abs(bias).max(initial=0.0)) < 2.0 ** (BIAS_BITS - frac)
-
-
-def constant(store: WeightStore, value: SSAValue) -> np.ndarray:
-    """The array of a weight op's result."""
-    assert isinstance(value.owner, WeightOp)
-    return store[value.owner.key.data]
-
-
-def new_constant(store: WeightStore, base: str, suffix: str, array: np.ndarray) -> WeightOp:
-    """Store a float array under a fresh key and make its op."""
-    key = store.fresh_key(base, suffix)
-    store.add(key, array)
-    return WeightOp(
-        properties={"key": StringAttr(key)}, result_types=[TensorType(f32, array.shape)]
-    )

@@ -19,8 +19,8 @@ from xdsl.pattern_rewriter import (
 from ..context import context_of
 from ..dialects.sparse_tensor import AffineOp, Conv2dOp, ReshapeOp, ints, shape_of
 from ..layer_properties import NO_TENSOR
+from ..layer_weights import array_of, new_weight
 from ..weights import WeightStore
-from .fold_affine import constant, new_constant
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class LowerAffine(RewritePattern):
         image = (shape[0], shape[1], 1, int(np.prod(shape[2:]))) if len(shape) != 4 else shape
         made: list[Operation] = []
         source = self._view(op, op.input, image, made, NO_TENSOR)
-        scale, shift = (constant(self.store, value) for value in (op.scale, op.shift))
+        scale, shift = (array_of(value, self.store) for value in (op.scale, op.shift))
         base = op.tensor.data
-        weight = new_constant(self.store, base, "scale", scale.reshape(-1, 1, 1, 1))
-        bias = new_constant(self.store, base, "shift", np.array(shift))
+        weight = new_weight(self.store, base, "scale", scale.reshape(-1, 1, 1, 1))
+        bias = new_weight(self.store, base, "shift", np.array(shift))
         conv = Conv2dOp(
             operands=[source, weight.result, bias.result, None],
             result_types=[TensorType(op.result.type.get_element_type(), image)],

@@ -8,9 +8,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.passes import ModulePass
 
-from ..context import context_of, main_of, target_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
-from ..requirements import require
+from ..context import context_of, target_of
+from ..dialects.sparse_tensor import ints
+from ..layer_weights import SumsOp, array_of, tiled_layers, weight_key
 from ..targets.base import PackedWeights
 from ..weights import WeightStore
 
@@ -27,18 +27,14 @@ class PackWeightsPass(ModulePass):
         """Pack all layers."""
         target, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
-                assert isinstance(layer.weight.owner, WeightOp)
-                packed = target.pack(spec, layer, store[layer.weight.owner.key.data])
-                attach_packed(layer, packed, store)
+        for layer in tiled_layers(op):
+            packed = target.pack(spec, layer, array_of(layer.weight, store))
+            attach_packed(layer, packed, store)
 
 
-def attach_packed(layer: Conv2dOp | MatmulOp, packed: PackedWeights, store: WeightStore) -> None:
+def attach_packed(layer: SumsOp, packed: PackedWeights, store: WeightStore) -> None:
     """Add a packed image to the store, and what the lowering must know of it to the layer."""
-    assert isinstance(layer.weight.owner, WeightOp)
-    key = store.fresh_key(layer.weight.owner.key.data, "packed")
+    key = store.fresh_key(weight_key(layer.weight), "packed")
     layer.attributes[PACKED] = StringAttr(store.add(key, packed.image))
     layer.attributes[OFFSETS] = ints(*packed.offsets)
     layer.attributes[SIZE] = IntegerAttr(packed.image.size, i64)

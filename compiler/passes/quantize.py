@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, TensorType, i16, i32, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, TensorType, i16, i32, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -44,14 +44,14 @@ from ..dialects.sparse_tensor import (
     shape_of,
 )
 from ..layer_properties import layer_properties
+from ..layer_weights import SumsOp, array_of, new_weight, weight_encoding, weight_op
 from ..requirements import require
 from ..signature import update_signature
 from ..weight_update import WeightUpdate
 from ..weights import WeightStore
 from .fold_affine import BIAS_BITS
 
-_SUMS = (Conv2dOp, MatmulOp)
-_NATIVE = (*_SUMS, PoolOp, ElementwiseOp, ConcatOp)
+_NATIVE = (SumsOp, PoolOp, ElementwiseOp, ConcatOp)
 Array = npt.NDArray[Any]
 
 
@@ -73,7 +73,7 @@ class QuantizePass(ModulePass):
         encodings = classes.encodings(ranges)
         for pool in [o for o in main.body.block.ops if isinstance(o, PoolOp)]:
             _keep_fraction(pool, classes, encodings, ranges)
-        layers = [o for o in main.body.block.ops if isinstance(o, _SUMS)]
+        layers = [o for o in main.body.block.ops if isinstance(o, SumsOp)]
         fracs = _weight_fracs(layers, store, encodings)
         bits = target.accumulator_bits(spec)
         if target.narrows_weights:
@@ -249,7 +249,7 @@ def _ranges(
 
 
 def _weight_fracs(
-    layers: Iterable[Conv2dOp | MatmulOp],
+    layers: Iterable[SumsOp],
     store: WeightStore,
     encodings: dict[SSAValue, EncodingAttr],
 ) -> dict[SSAValue, int]:
@@ -278,29 +278,24 @@ def _narrow(fracs: dict[SSAValue, int], sums: dict[Operation, int], bits: int) -
     """Take the fraction bits from weights that a product shift would take from the products."""
     shifts: dict[SSAValue, int] = {}
     for layer, largest in sums.items():
-        assert isinstance(layer, Conv2dOp | MatmulOp)
+        assert isinstance(layer, SumsOp)
         shift = product_shift(largest, bits)
         shifts[layer.weight] = max(shift, shifts.get(layer.weight, 0))
     for weight in fracs:
         fracs[weight] -= shifts.get(weight, 0)
 
 
-def _quantize_weight(
-    layer: Conv2dOp | MatmulOp, update: WeightUpdate, fracs: dict[SSAValue, int]
-) -> None:
-    weight = layer.weight.owner
-    assert isinstance(weight, WeightOp)
+def _quantize_weight(layer: SumsOp, update: WeightUpdate, fracs: dict[SSAValue, int]) -> None:
+    weight = weight_op(layer.weight)
     if encoding_of(weight.result) is not None:
         return
-    array, frac = update.store[weight.key.data], fracs[layer.weight]
+    array, frac = array_of(layer.weight, update.store), fracs[layer.weight]
     update.replace(weight, "i16", to_fixed(array, frac))
     kind = TensorType(i16, array.shape, EncodingAttr.of(frac))
     Rewriter.replace_value_with_new_type(weight.result, kind)
 
 
-def _quantize_bias(
-    layer: Conv2dOp | MatmulOp, store: WeightStore, input_frac: int, shift: int
-) -> None:
+def _quantize_bias(layer: SumsOp, store: WeightStore, input_frac: int, shift: int) -> None:
     """Replace the bias by 32-bit integers at the scale of the accumulator.
 
     Raises:
@@ -308,9 +303,7 @@ def _quantize_bias(
     """
     if layer.bias is None:
         return
-    weight_encoding = encoding_of(layer.weight)
-    assert weight_encoding is not None
-    frac = input_frac + weight_encoding.frac.value.data - shift
+    frac = input_frac + weight_encoding(layer).frac.value.data - shift
     real = weight_values(layer.bias, store).astype(np.float64)
     integers = np.rint(np.ldexp(real, frac))
     if np.abs(integers).max(initial=0) >= 1 << BIAS_BITS:
@@ -320,13 +313,8 @@ def _quantize_bias(
             layer.label,
             "quantise input or weights with a larger scale",
         )
-    source = layer.bias.owner
-    assert isinstance(source, WeightOp)
-    key = store.fresh_key(source.key.data, "i32")
-    store.add(key, integers.astype(np.int32))
-    made = WeightOp(
-        properties={"key": StringAttr(key)}, result_types=[TensorType(i32, integers.shape)]
-    )
+    source = weight_op(layer.bias)
+    made = new_weight(store, source.key.data, "i32", integers.astype(np.int32), i32)
     Rewriter.insert_op(made, InsertPoint.before(layer))
     at = list(layer.operands).index(layer.bias)
     layer.operands[at] = made.result
@@ -345,7 +333,7 @@ def _largest_sums(
     sums: dict[Operation, int] = {}
     for run in runs:
         for op, values in evaluate(main, store, run, names_of(main, INPUTS_ATTRIBUTE)):
-            if isinstance(op, _SUMS):
+            if isinstance(op, SumsOp):
                 encoding = encodings[op.input]
                 x = to_fixed(values[op.input], encoding.frac.value.data, encoding.bits.value.data)
                 weight = op.weight.owner
@@ -357,7 +345,7 @@ def _largest_sums(
     return sums
 
 
-def _largest_sum(op: Conv2dOp | MatmulOp, x: Array, weights: Array) -> int:
+def _largest_sum(op: SumsOp, x: Array, weights: Array) -> int:
     if isinstance(op, MatmulOp):
         return largest_matmul_sum(x, weights)
     sh, sw = numbers(op.strides)

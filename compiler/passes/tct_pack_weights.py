@@ -8,8 +8,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..context import context_of, main_of, target_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp
+from ..context import context_of, target_of
+from ..layer_weights import sums_layers
 from ..targets.tct_layers import encode_layer
 from .pack_weights import attach_packed
 from .tct_schedule_weights import schedule_of
@@ -25,6 +25,5 @@ class TctPackWeightsPass(ModulePass):
         """Pack all layers."""
         _, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                attach_packed(layer, encode_layer(spec, schedule_of(spec, layer, store)), store)
+        for layer in sums_layers(op):
+            attach_packed(layer, encode_layer(spec, schedule_of(spec, layer, store)), store)

@@ -11,11 +11,12 @@ from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 
 from ...isa.targets.tct import TctSpec
-from ..context import context_of, main_of, target_of
+from ..context import context_of, target_of
 from ..dialects.program import from_attribute, to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
+from ..dialects.sparse_tensor import ints
+from ..layer_weights import SumsOp, tiled_layers, weight_key
 from ..requirements import require
-from ..targets.ddn_tiling import SumsOp, warps_of
+from ..targets.ddn_tiling import warps_of
 from ..targets.tct_layers import (
     LISTING,
     LONGEST_AHEAD,
@@ -50,14 +51,11 @@ class TctScheduleWeightsPass(ModulePass):
         """Schedule layer after layer."""
         _, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
-                self._schedule(spec, layer, store)
+        for layer in tiled_layers(op):
+            self._schedule(spec, layer, store)
 
     def _schedule(self, spec: TctSpec, layer: SumsOp, store: WeightStore) -> None:
-        assert isinstance(layer.weight.owner, WeightOp)
-        key, warps = layer.weight.owner.key.data, warps_of(layer)
+        key, warps = weight_key(layer.weight), warps_of(layer)
         schedules = schedule_layer(spec, layer, store[key])
         layer.attributes[SCHEDULE] = to_attribute(
             {

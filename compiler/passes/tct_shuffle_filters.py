@@ -18,25 +18,21 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from ..context import context_of, main_of, target_of
-from ..dialects.encoding import encoding_of
 from ..dialects.sparse_tensor import (
     Conv2dOp,
     ElementwiseOp,
-    MatmulOp,
     PoolOp,
     ReshapeOp,
-    WeightOp,
     ints,
     residual_of,
     shape_of,
 )
+from ..layer_weights import SumsOp, array_of, sums_layers, weight_encoding, weight_op
 from ..layout import CHANNELS
-from ..requirements import require
 from ..targets.tct_schedule import shuffled_filters
 from ..weight_update import WeightUpdate
 
 Order = npt.NDArray[np.int64]
-SumsOp = Conv2dOp | MatmulOp
 
 
 @dataclass(frozen=True)
@@ -53,15 +49,14 @@ class TctShuffleFiltersPass(ModulePass):
         _, spec = target_of(ctx, op)
         if spec.shuffle != "on":
             return
-        main, store = main_of(op), context_of(ctx).store
-        update = WeightUpdate.of(main, store)
-        for layer in [o for o in main.body.block.ops if isinstance(o, SumsOp)]:
-            is_fixed = encoding_of(layer.weight) is not None
-            require(is_fixed, "weights are not quantised", layer.label, "quantize")
+        store = context_of(ctx).store
+        update = WeightUpdate.of(main_of(op), store)
+        for layer in sums_layers(op):
+            weight_encoding(layer)
             reach = _reach(layer)
             if reach is None:
                 continue
-            weights = store[_weight(layer.weight).key.data]
+            weights = array_of(layer.weight, store)
             counts = np.count_nonzero(weights.reshape(len(weights), -1), axis=1)
             order = shuffled_filters(counts.astype(np.int64))
             if (np.diff(order) == 1).all():
@@ -150,13 +145,7 @@ def _repeated(order: Order, repeats: int) -> Order:
     return (order[:, None] * repeats + np.arange(repeats)).reshape(-1)
 
 
-def _weight(value: SSAValue) -> WeightOp:
-    assert isinstance(value.owner, WeightOp)
-    return value.owner
-
-
 def _permute(update: WeightUpdate, value: SSAValue, order: Order, axis: int) -> None:
     """Bring a weight's array into another order along an axis."""
-    op = _weight(value)
-    array = np.ascontiguousarray(np.take(update.store[op.key.data], order, axis))
-    update.replace(op, "shuffled", array)
+    array = np.ascontiguousarray(np.take(array_of(value, update.store), order, axis))
+    update.replace(weight_op(value), "shuffled", array)

@@ -10,10 +10,9 @@ from xdsl.passes import ModulePass
 
 from ...isa.errors import SpccError, UnsupportedError
 from ..context import context_of, main_of, target_of
-from ..dialects.encoding import encoding_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp, WeightOp
-from ..requirements import require
+from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp
+from ..layer_weights import array_of, weight_encoding
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,8 @@ class TilePass(ModulePass):
                 continue
             weights = None
             if not isinstance(layer, PoolOp):
-                is_fixed = encoding_of(layer.weight) is not None
-                require(is_fixed, "weights are not quantised", layer.label, "quantize")
-                assert isinstance(layer.weight.owner, WeightOp)
-                weights = store[layer.weight.owner.key.data]
+                weight_encoding(layer)
+                weights = array_of(layer.weight, store)
             try:
                 layer.properties["tiling"] = to_attribute(target.tile(spec, layer, weights))
             except UnsupportedError as error:

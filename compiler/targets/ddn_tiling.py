@@ -13,11 +13,11 @@ from ...isa.errors import UnsupportedError
 from ...isa.targets.dadiannao import Conv, DadiannaoSpec, In
 from ..backend.window import Window, groups_of, weight_matrix, window_of
 from ..dialects.program import from_attribute, to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
+from ..dialects.sparse_tensor import MatmulOp, shape_of
+from ..layer_weights import SumsOp
 
 AM = "am"
 """Attribute of a layer that is one pass: its `Places`."""
-SumsOp = Conv2dOp | MatmulOp
 Weights = npt.NDArray[np.int16]
 
 

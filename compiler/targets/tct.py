@@ -18,12 +18,13 @@ from ..backend.schedule import Schedule
 from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import Conv2dOp, MatmulOp
+from ..layer_weights import SumsOp
 from ..layout import address_of
 from ..requirements import require
 from . import dadiannao as ddn
 from .base import PIPELINE, PackedWeights, TargetCompiler
 from .ddn_lowering import WindowLowering
-from .ddn_tiling import Layer, SumsOp, Warp, warps_of
+from .ddn_tiling import Layer, Warp, warps_of
 from .tct_layers import LONGEST_AHEAD, SUMMARY, chunk_count, encode_layer, schedule_layer
 
 KEEP_ON_CHIP = "tct-keep-on-chip"

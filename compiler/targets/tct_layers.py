@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from ...isa.formats import tct_image
 from ...isa.targets.tct import TctSpec
+from ..layer_weights import SumsOp
 from .base import PackedWeights
-from .ddn_tiling import SumsOp, Warp, warp_matrix, warps_of
+from .ddn_tiling import Warp, warp_matrix, warps_of
 from .tct_schedule import (
     Scheduler,
     UnitSchedule,
