@@ -5,6 +5,8 @@ Every slot begins with a tag, in which the machine notes what the slot holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..encoding import Field, Instruction
@@ -55,14 +57,9 @@ class Shape(Instruction):
         return 2 * self.cus
 
     @property
-    def slot_bytes(self) -> dict[str, int]:
+    def slot_bytes(self) -> Mapping[str, int]:
         """Bytes of a slot of each memory, with its tag."""
-        filters = self.most_filters
-        # No record is shorter than its mask: so many chunks at most fit a CU.
-        table = 2 * filters + self.fbuf // self.mask_bytes * filters
-        sums = SUM_BYTES * self.block * filters
-        sizes = {"ibuf": self.ibuf, "fbuf": self.cus * self.fbuf, "asg": table, "psum": sums}
-        return {name: TAG_BYTES + -(-size // 8) * 8 for name, size in sizes.items()}
+        return _slot_bytes(self.cus, self.chunk, self.block, self.ibuf, self.fbuf)
 
     def memory_bytes(self, name: str) -> int:
         """Bytes of a memory: two slots per cluster."""
@@ -81,6 +78,16 @@ class Shape(Instruction):
         return Region(
             name, (2 * index + half) * size, size if nbytes is None else TAG_BYTES + nbytes
         )
+
+
+@lru_cache(maxsize=64)
+def _slot_bytes(cus: int, chunk: int, block: int, ibuf: int, fbuf: int) -> Mapping[str, int]:
+    filters, mask_bytes = 2 * cus, -(-chunk // 8)
+    # No record is shorter than its mask: so many chunks at most fit a CU.
+    table = 2 * filters + fbuf // mask_bytes * filters
+    sums = SUM_BYTES * block * filters
+    sizes = {"ibuf": ibuf, "fbuf": cus * fbuf, "asg": table, "psum": sums}
+    return {name: TAG_BYTES + -(-size // 8) * 8 for name, size in sizes.items()}
 
 
 class Positions(NamedTuple):

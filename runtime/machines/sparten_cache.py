@@ -5,6 +5,7 @@ them again would take longer than looking whether they are the same.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,12 +20,42 @@ BUDGET_BYTES = 1 << 26
 """Bytes and what was derived from them; the oldest go first."""
 
 
-class _Kept(NamedTuple):
+class _Entry(NamedTuple):
     """Bytes, what was derived from them, and how much room both take."""
 
     data: list[Bytes]
     value: tuple[Any, ...]
     size_bytes: int
+
+
+@dataclass
+class Kept:
+    """Everything that is kept, the oldest first, and how much room it takes."""
+
+    entries: dict[tuple[Any, ...], _Entry] = field(default_factory=dict[tuple[Any, ...], _Entry])
+    size_bytes: int = 0
+
+    @classmethod
+    def of(cls, state: State) -> "Kept":
+        """A machine's."""
+        if cls not in state.cache:
+            state.cache[cls] = cls()
+        return state.cache[cls]
+
+    def drop(self, key: tuple[Any, ...]) -> None:
+        """Forget an entry if there is one."""
+        if key in self.entries:
+            self.size_bytes -= self.entries.pop(key).size_bytes
+
+    def keep(self, key: tuple[Any, ...], data: Sequence[Bytes], value: tuple[Any, ...]) -> None:
+        """Add an entry; the oldest go if it takes too much room."""
+        self.drop(key)
+        size = sum(array.nbytes for array in data)
+        size += sum(getattr(part, "nbytes", 0) for part in value)
+        self.entries[key] = _Entry([array.copy() for array in data], value, size)
+        self.size_bytes += size
+        while self.size_bytes > BUDGET_BYTES:
+            self.drop(next(iter(self.entries)))
 
 
 def recall(
@@ -38,16 +69,10 @@ def recall(
         data: The bytes.
         derive: Makes the value, a tuple; its arrays must never be changed.
     """
-    kept: _Kept | None = state.cache.get(key)
+    store = Kept.of(state)
+    kept = store.entries.get(key)
     if kept is not None and all(map(np.array_equal, kept.data, data)):
         return kept.value  # type: ignore[return-value]  # the key tells its type
     value = derive()
-    state.cache.pop(key, None)
-    size = sum(array.nbytes for array in data)
-    size += sum(getattr(part, "nbytes", 0) for part in value)
-    state.cache[key] = _Kept([array.copy() for array in data], value, size)
-    room = BUDGET_BYTES - sum(entry.size_bytes for entry in state.cache.values())
-    while room < 0:
-        oldest = next(iter(state.cache))
-        room += state.cache.pop(oldest).size_bytes
+    store.keep(key, data, value)
     return value

@@ -43,7 +43,7 @@ def lda_cost(state: State, inst: Lda) -> Cost:
     def encode() -> Records:
         return _encode(layer, data)
 
-    key = ("rows", inst.img, inst.row0, inst.rows, geo["w"], cfg["cg"])
+    key = ("rows", inst.daddr, inst.img, inst.row0, inst.rows, geo["w"], cfg["cg"])
     state.scratch["slots"], nonzeros = recall(state, key, (data,), encode)
     nbytes = pixels * cfg["nc"] * shape.mask_bytes + VALUE_BYTES * nonzeros
     return Cost(dma_cycles(state.spec, nbytes), {"dram_in": nbytes})

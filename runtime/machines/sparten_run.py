@@ -8,8 +8,8 @@ import numpy as np
 from ...isa.footprint import Region
 from ...isa.targets.sparten import DRAIN_VALUES, Drn, Run, SpartenSpec
 from ...isa.targets.sparten_shape import SUM_BYTES, TAG_BYTES
+from ..base import saturate
 from ..machine import Cost, State
-from .dadiannao_core import saturate
 from .sparten_state import (
     Band,
     Block,
@@ -25,6 +25,7 @@ from .sparten_state import (
     read_tag,
     require,
     tag,
+    taps_of,
 )
 
 
@@ -122,31 +123,20 @@ def _inputs(state: State, layer: Layer, inst: Run) -> list[Input]:
     inputs: list[Input] = []
     per_image = layer.geo["e"] * layer.geo["f"]
     for block in blocks_of(layer, inst.p0, inst.np):
-        y, x = _taps(layer, block)
-        if (y < 0).all():  # all windows lie in the padding
-            inputs.append(Input(block, Band.empty(layer), y))
+        pixels, low, high = taps_of(layer, block)
+        if low > high:  # all windows lie in the padding
+            inputs.append(Input(block, Band.empty(layer), pixels))
             continue
         band = read_band(state, layer, block.share, inst.half, block.first // per_image)
-        row = y - band.row0
         require(
-            bool(((row >= 0) & (row < band.rows) | (y < 0)).all()),
+            band.row0 <= low and high < band.row0 + band.rows,
             f"positions {block.first}..{block.first + block.count - 1} need rows beyond "
             f"{band.row0}..{band.row0 + band.rows - 1}, which share {block.share} holds",
         )
-        inputs.append(Input(block, band, np.where(y < 0, -1, row * layer.geo["w"] + x)))
+        before = band.row0 * layer.geo["w"]
+        here = np.where(pixels < 0, -1, pixels - before) if before else pixels
+        inputs.append(Input(block, band, here))
     return inputs
-
-
-def _taps(layer: Layer, block: Block) -> tuple[Int64s, Int64s]:
-    """Row and column under each tap [positions, taps] of a block; row -1 outside the map."""
-    cfg, geo = layer.cfg, layer.geo
-    within = (block.first + np.arange(block.count, dtype=np.int64)) % (geo["e"] * geo["f"])
-    tap = np.arange(cfg["r"] * cfg["s"], dtype=np.int64)
-    y = (within // geo["f"] * cfg["uh"] - cfg["pt"])[:, None] + tap // cfg["s"] * cfg["dh"]
-    x = (within % geo["f"] * cfg["uw"] - cfg["pl"])[:, None] + tap % cfg["s"] * cfg["dw"]
-    inside = (y >= 0) & (y < geo["h"]) & (x >= 0) & (x < geo["w"])
-    y[~inside] = -1
-    return y, x
 
 
 def _join(spec: SpartenSpec, layer: Layer, share: Input, filters: Filters, totals: Int64s) -> int:
@@ -251,7 +241,7 @@ def drn_cost(state: State, inst: Drn) -> Cost:
         parts.append(_read_sums(state, slot, count))
     sums = np.concatenate(parts)[:, np.argsort(table.outputs, kind="stable")]
     kept, saturated = saturate(sums, spec.acc_bits)
-    state.scratch["kept"] = kept.astype("<i4")
+    state.scratch["kept"] = kept
     longest = max(len(part) for part in parts)
     counters: Mapping[str, int] = {
         "out_words": sums.size,

@@ -1,5 +1,7 @@
 """What SparTen's memories hold: tags, records and tables, read and checked (sections 3 and 6)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,10 +11,10 @@ import numpy.typing as npt
 from ...isa.errors import TrapError
 from ...isa.footprint import Region
 from ...isa.formats.sparsemap import chunk_widths
-from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, SpartenSpec, pixel_bytes
+from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, pixel_bytes
 from ...isa.targets.sparten_shape import TAG_BYTES, Positions, Shape
 from ..machine import State
-from .sparten_cache import recall
+from .sparten_cache import Kept, recall
 
 Bytes = npt.NDArray[np.uint8]
 Int64s = npt.NDArray[np.int64]
@@ -22,25 +24,68 @@ Words = npt.NDArray[np.uint64]
 _PROBLEMS = ("leaves its memory", "has a mask bit beyond the channels", "has a 0 among its values")
 
 
-class Layer(NamedTuple):
+class _Held(NamedTuple):
+    """A layer and the registers that it stands for."""
+
+    registers: tuple[Cfg, Map]
+    layer: Layer
+
+
+class Taps(NamedTuple):
+    """What lies under each tap of some positions.
+
+    Args:
+        pixels: int64 [positions, taps], pixels of the map, -1 outside.
+        low: Least row in the map; there is none if it is beyond `high`.
+        high: Greatest row.
+    """
+
+    pixels: Int64s
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of positions of one share.
+
+    Args:
+        share: Which share.
+        first: Its first position, of all.
+        count: Positions.
+    """
+
+    share: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
     """The registers of a layer, as plain numbers.
 
     Args:
         cfg: Values of `sp.cfg`.
         geo: Values of `sp.map`.
         shape: The machine's shape.
+        taps: What `taps_of` found: all groups and batches work on the same blocks.
     """
 
     cfg: dict[str, int]
     geo: dict[str, int]
     shape: Shape
+    taps: Kept
 
     @classmethod
-    def of(cls, state: State) -> "Layer":
+    def of(cls, state: State) -> Layer:
         """The registers as they stand."""
-        spec: SpartenSpec = state.spec
-        cfg, geo = state.register(Cfg).values(), state.register(Map).values()
-        return cls(cfg, geo, Shape.of(spec))
+        registers = state.register(Cfg), state.register(Map)
+        held: _Held | None = state.cache.get(cls)
+        if held is None or held.registers != registers:
+            cfg, geo = (each.values() for each in registers)
+            held = _Held(registers, cls(cfg, geo, Shape.of(state.spec), Kept()))
+            state.cache[cls] = held
+        return held.layer
 
     @property
     def pixel_bytes(self) -> int:
@@ -62,21 +107,6 @@ class Layer(NamedTuple):
         return chunk_widths(self.cfg["cg"], self.shape.chunk)[np.arange(lo, hi) % self.cfg["nc"]]
 
 
-@dataclass(frozen=True)
-class Block:
-    """A block of positions of one share.
-
-    Args:
-        share: Which share.
-        first: Its first position, of all.
-        count: Positions.
-    """
-
-    share: int
-    first: int
-    count: int
-
-
 class Band(NamedTuple):
     """Input rows, decoded.
 
@@ -95,7 +125,7 @@ class Band(NamedTuple):
     rows: int
 
     @classmethod
-    def empty(cls, layer: Layer) -> "Band":
+    def empty(cls, layer: Layer) -> Band:
         """No rows."""
         chunks, words = layer.cfg["nc"], -(-layer.shape.mask_bytes // 8)
         masks, counts = np.zeros((0, chunks, words), np.uint64), np.zeros((0, chunks), np.int64)
@@ -174,6 +204,23 @@ def blocks_of(layer: Layer, p0: int, most: int) -> list[Block]:
     blocks = [block for block in blocks if block.count]
     require(bool(blocks), f"no share has block {p0 // most}")
     return blocks
+
+
+def taps_of(layer: Layer, block: Block) -> Taps:
+    """The pixels under each tap of a block."""
+    if (held := layer.taps.entries.get((block,))) is not None:
+        return Taps(*held.value)
+    cfg, geo = layer.cfg, layer.geo
+    within = (block.first + np.arange(block.count, dtype=np.int64)) % (geo["e"] * geo["f"])
+    tap = np.arange(cfg["r"] * cfg["s"], dtype=np.int64)
+    y = (within // geo["f"] * cfg["uh"] - cfg["pt"])[:, None] + tap // cfg["s"] * cfg["dh"]
+    x = (within % geo["f"] * cfg["uw"] - cfg["pl"])[:, None] + tap % cfg["s"] * cfg["dw"]
+    inside = (y >= 0) & (y < geo["h"]) & (x >= 0) & (x < geo["w"])
+    low = int(y.min(initial=geo["h"], where=inside))
+    high = int(y.max(initial=-1, where=inside))
+    found = Taps(np.where(inside, y * geo["w"] + x, -1), low, high)
+    layer.taps.keep((block,), (), found)
+    return found
 
 
 def read_band(state: State, layer: Layer, share: int, half: int, image: int) -> Band:

@@ -7,7 +7,7 @@ import pytest
 from spcc.isa.targets.sparten import SpartenSpec
 from spcc.runtime.machine import State
 from spcc.runtime.machines import sparten_cache
-from spcc.runtime.machines.sparten_cache import recall
+from spcc.runtime.machines.sparten_cache import Kept, recall
 
 
 class Bench:
@@ -38,7 +38,7 @@ def test_other_bytes_take_their_place(other: tuple[list[int], list[int]]) -> Non
     assert bench.ask("a", [1, 2], [3]) == 1
     assert bench.ask("a", *other) == 2
     assert bench.ask("a", [1, 2], [3]) == 3
-    assert len(bench.state.cache) == 1
+    assert len(Kept.of(bench.state).entries) == 1
 
 
 def test_bytes_are_kept_as_they_were() -> None:
@@ -53,6 +53,8 @@ def test_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
     for key in "abc":  # 12 bytes each, 10 of them derived
         bench.ask(key, [1, 2])
-    assert [key for (key,) in bench.state.cache] == ["b", "c"]
+    assert [key for (key,) in Kept.of(bench.state).entries] == ["b", "c"]
+    assert Kept.of(bench.state).size_bytes == 24
     bench.ask("d", list(range(30)))
-    assert not bench.state.cache
+    assert not Kept.of(bench.state).entries
+    assert not Kept.of(bench.state).size_bytes
