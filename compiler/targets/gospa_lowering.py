@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 from xdsl.ir import SSAValue
 
@@ -30,6 +32,14 @@ from .gospa_mapping import (
 )
 
 TileSet = list[OutputTile]
+
+
+class _Boxes(NamedTuple):
+    """Where a chunk's boxes lie: the fields of `gs.run`."""
+
+    half: int
+    skip: int = 0
+    over: int = 0
 
 
 @dataclass
@@ -69,6 +79,7 @@ class SumsLowering:
         offsets = iter(from_attribute(self.op.attributes["tile_offsets"]))
         self._streams = [[base + next(offsets) for _ in b.chunks] for b in self.order]
         self._bases: dict[tuple[int, int], int] | None = None
+        self._is_shared = False
         self.kept = _Kept()
 
     def emit(self) -> None:
@@ -80,15 +91,28 @@ class SumsLowering:
         for group in range(self.layer.groups):
             mine = [(at, b) for at, b in enumerate(self.order) if b.group == group]
             self.kept = _Kept()
-            self._bases = None
             if self.order.loops == BY_FILTERS:
-                steps = ((at, b, q) for at, b in mine for q in range(len(self.sets)))
+                self._by_filters(mine)
             else:
-                self._bases = self._resident(mine)
-                steps = ((at, b, q) for q in range(len(self.sets)) for at, b in mine)
-            for at, block, q in steps:
-                if self.order.loops == BY_FILTERS and not q:
-                    self.kept.boxes = {}  # every k-block loads them, as section 6 counts
+                self._by_tiles(mine)
+
+    def _by_filters(self, blocks: list[tuple[int, Block]]) -> None:
+        """Every k-block over all tile sets; it loads the boxes anew, as section 6 counts."""
+        for at, block in blocks:
+            self.kept.boxes = {}
+            for q in range(len(self.sets)):
+                self._accumulate(at, block, q)
+
+    def _by_tiles(self, blocks: list[tuple[int, Block]]) -> None:
+        """All k-blocks over every tile set; they share its boxes if their chunks are few."""
+        self._bases = self._resident(blocks)
+        is_once = all(len(block.chunks) <= 2 for _, block in blocks)
+        cuts = {tuple(chunk[:2] for chunk in block.chunks) for _, block in blocks}
+        self._is_shared = is_once and len(cuts) > 1
+        for q in range(len(self.sets)):
+            for at, block in blocks:
+                if not is_once:
+                    self.kept.boxes = {}
                 self._accumulate(at, block, q)
 
     def _set(self, configuration: Cfg | SetTile) -> None:
@@ -121,18 +145,20 @@ class SumsLowering:
         bank = self.schedule.slot("acc", 2, 1)
         for index, chunk in enumerate(block.chunks):
             base = self._load_weights(at, index, chunk, nf)
-            half = self._load_boxes(block.group, q, chunk)
+            boxes = self._find_boxes(block.group, q, chunk)
             if not index:
                 self._set_tiles(tiles)
             self.schedule.emit(
                 Run(
                     base=base,
-                    half=half,
+                    half=boxes.half,
                     nch=chunk.c1 - chunk.c0,
                     bank=bank,
                     clear=int(index == 0),
                     nf=nf,
                     nt=len(tiles),
+                    skip=boxes.skip,
+                    over=boxes.over,
                 )
             )
         words = nf * sum(tile.area for tile in tiles)
@@ -172,23 +198,38 @@ class SumsLowering:
         )
         return base
 
-    def _load_boxes(self, group: int, q: int, chunk: Chunk) -> int:
-        """Bring the boxes of a tile set into a half, if they are not in one; the half."""
-        key = (q, chunk.c0, chunk.c1)
+    def _find_boxes(self, group: int, q: int, chunk: Chunk) -> _Boxes:
+        """Where a tile set's boxes of a chunk lie; they are loaded if they are nowhere.
+
+        K-blocks whose chunks differ share what one load of all channels brought (section 6,
+        step 6): as many as fit in a half, the others in the other one.
+        """
+        if not self._is_shared:
+            return _Boxes(self._load_boxes(group, q, chunk.c0, chunk.c1))
+        channels = self.layer.Cg
+        split = min(channels, self.spec.act_half // self.mapping.slot_halfwords)
+        cuts = (0, channels) if split == channels else (0, split, channels)
+        halves = [self._load_boxes(group, q, c0, c1) for c0, c1 in pairwise(cuts)]
+        if chunk.c0 >= split:
+            return _Boxes(halves[1], chunk.c0 - split)
+        return _Boxes(halves[0], chunk.c0, max(0, chunk.c1 - split))
+
+    def _load_boxes(self, group: int, q: int, c0: int, c1: int) -> int:
+        """Bring channels of a tile set's boxes into a half, if they are not in one; the half."""
+        key = (q, c0, c1)
         for half, held in self.kept.boxes.items():
             if held == key:
                 return half
         half = self.schedule.slot("act", 2, 1)
         self.kept.boxes[half] = key
         for rs, tile in enumerate(self.sets[q]):
-            self._load_box(group, rs, tile, chunk, half)
+            self._load_box(group * self.layer.Cg + c0, c1 - c0, rs, tile, half)
         return half
 
-    def _load_box(self, group: int, rs: int, tile: OutputTile, chunk: Chunk, half: int) -> None:
+    def _load_box(self, channel: int, nch: int, rs: int, tile: OutputTile, half: int) -> None:
         rows, columns = tile.rows(self.layer.window), tile.columns(self.layer.window)
         if not rows.size or not columns.size:
             return
-        channel = group * self.layer.Cg + chunk.c0
         view = self.input_view
         at = (tile.image, channel, rows.low, columns.low)
         address = view.offset + sum(n * stride for n, stride in zip(at, view.strides, strict=True))
@@ -196,7 +237,7 @@ class SumsLowering:
             Lda(
                 rows=sum(1 << (rk * self.mapping.a_s + rs) for rk in range(self.mapping.a_k)),
                 half=half,
-                nch=chunk.c1 - chunk.c0,
+                nch=nch,
                 bh=rows.size,
                 bw=columns.size,
                 x0=address % CHUNK_BYTES // 2,

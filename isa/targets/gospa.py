@@ -228,7 +228,8 @@ class Tile(Instruction):
 class Run(Instruction):
     """Multiply a chunk of channels: row rk*as+rs is active if cols*rk < nf and rs < nt.
 
-    Rows do not depend on each other; the run ends with the last of them.
+    Rows do not depend on each other; the run ends with the last of them. `skip` and `over` let
+    k-blocks that cut their chunks at different channels run on the same boxes.
     """
 
     mnemonic = "gs.run"
@@ -241,12 +242,15 @@ class Run(Instruction):
     clear = Field(59, 59, "1: set the bank to zero first")
     nf = Field(58, 51, "filters")
     nt = Field(50, 48, "tiles")
+    skip = Field(47, 35, "channels that lie in the half before the chunk")
+    over = Field(34, 22, "the chunk's last channels, that lie at the start of the other half")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the half and what `gs.ldw` wrote from `base` on; add to the bank."""
         del registers
         bank = Region("acc", self.bank, 1)
-        reads = (Region("act", self.half, 1), Region("wmem", self.base, SELF_DELIMITING))
+        halves = Region("act", 0, 2) if self.over else Region("act", self.half, 1)
+        reads = (halves, Region("wmem", self.base, SELF_DELIMITING))
         return Footprint(reads if self.clear else (*reads, bank), (bank,))
 
 
@@ -274,7 +278,7 @@ MEMORIES = ("obuf", "pbuf", "bbuf")
 
 ISA = InstructionSet(
     "gospa",
-    1,
+    2,
     (*BASE_INSTRUCTIONS, Map, Lda, Ldw, Cfg, Tile, Run, Drn),
     {"memories": MEMORIES},
 )

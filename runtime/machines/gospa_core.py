@@ -142,6 +142,14 @@ class Boxes:
     values: Values
     masks: Masks
 
+    def part(self, skip: int, rest: "Boxes | None") -> "Boxes":
+        """All channels but the first `skip`, then those of `rest`."""
+        values, masks = self.values[skip:], self.masks[skip:]
+        if rest is not None:
+            values = np.concatenate((values, rest.values))
+            masks = np.concatenate((masks, rest.masks))
+        return Boxes(values, masks)
+
 
 class RowResult(NamedTuple):
     """What a row's clocks give.

@@ -162,29 +162,46 @@ class Chunk:
     @cached_property
     def boxes(self) -> list[Boxes]:
         """The activations of each active row; rows that hold the same share them."""
+        inst = self.inst
+        require(
+            inst.over < inst.nch,
+            f"over={inst.over} leaves none of nch={inst.nch} channels in the half",
+        )
+        own = self._half_boxes(inst.half, inst.skip + inst.nch - inst.over)
+        if not inst.skip and not inst.over:
+            return own
+        rest = self._half_boxes(1 - inst.half, inst.over) if inst.over else own
+        joined = {
+            (id(a), id(b)): a.part(inst.skip, b if inst.over else None)
+            for a, b in zip(own, rest, strict=True)
+        }
+        return [joined[id(a), id(b)] for a, b in zip(own, rest, strict=True)]
+
+    def _half_boxes(self, half: int, nch: int) -> list[Boxes]:
+        """The first channels that a half of each active row holds."""
         found: list[Boxes] = []
         of_tile: dict[int, Decoded] = {}
         for row in self.rows:
-            of_tile[row.rs] = held = self._row_boxes(row, of_tile.get(row.rs))
+            of_tile[row.rs] = held = self._row_boxes(row, half, nch, of_tile.get(row.rs))
             found.append(held.value)
         return found
 
-    def _row_boxes(self, row: Row, other: Decoded | None) -> Decoded:
-        inst, memory = self.inst, self.state.memories["act"]
-        shape = (inst.nch, self.geometries[row.rs].bits)
+    def _row_boxes(self, row: Row, half: int, nch: int, other: Decoded | None) -> Decoded:
+        memory = self.state.memories["act"]
+        shape = (nch, self.geometries[row.rs].bits)
         # Before anything is decoded: the fields can ask for more than the host has.
         bitmaps, room = (
-            inst.nch * gospa_vectors.bitmap_halfwords(shape[1]),
+            nch * gospa_vectors.bitmap_halfwords(shape[1]),
             self.state.spec.act_half,
         )
         require(
             bitmaps <= room,
-            f"the bitmaps of nch={inst.nch} boxes take {bitmaps} halfwords, but half an "
+            f"the bitmaps of {nch} boxes take {bitmaps} halfwords, but half an "
             f"activation buffer has {room}",
         )
-        start = self.places.half(row.number, inst.half)
+        start = self.places.half(row.number, half)
         view: Any = memory.tensor(start, (self.state.spec.act_half,), (2,), "uint16")
-        key = BOXES, row.number, inst.half
+        key = BOXES, row.number, half
         candidates = (self.state.cache.get(key), other)
         held = next(
             (h for h in candidates if h and h.shape == shape and _stands(view, h.raw)), None
@@ -305,6 +322,7 @@ def run_cost(state: State, inst: Run) -> Cost:
     macs = counters["macs_effectual"]
     counters |= {
         "runs": 1,
+        "dram_act_bytes": 0,  # all tiles of a layer may lie in the padding
         "apu_dropped": counters["apu_scanned"] - counters["apu_kept"],
         "macs_dense": dense,
         "macs_skipped": dense - macs,

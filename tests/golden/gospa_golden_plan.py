@@ -125,14 +125,6 @@ class Plan:
         step = self.mapping.a_s
         return [self.tiles[at : at + step] for at in range(0, len(self.tiles), step)]
 
-    @property
-    def cuts_agree(self) -> bool:
-        """Whether the k-blocks of every conv group have the same chunks.
-
-        If not, one load of the activations cannot serve them all, whatever step 6 counts.
-        """
-        return all(block.chunks == blocks[0].chunks for blocks in self.blocks for block in blocks)
-
 
 def fold(features: Ints) -> Ints:
     """Fold [rows][C] of a fully connected layer to [rows][ceil(C/64)][1][64]; the tail is zero."""

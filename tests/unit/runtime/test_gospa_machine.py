@@ -30,7 +30,8 @@ LDA = {"rows": 1, "half": 0, "nch": 2, "bh": 3, "bw": 3, "x0": 0, "daddr": 0}
 LDW = {"daddr": WEIGHTS // 2, "base": 0, "nch": 2, "nf": 2, "a_s": 1, "rs": 4, "room": 5}
 CFG = {"r": 2, "s": 2, "uh": 1, "uw": 1, "dh": 1, "dw": 1, "a_s": 1}
 TILE = {"rs": 0, "eh": 2, "ew": 2, "bh": 3, "bw": 3, "oh": 0, "ow": 0}
-RUN = {"base": 0, "half": 0, "nch": 2, "bank": 0, "clear": 1, "nf": 2, "nt": 1}
+RUN = {"base": 0, "half": 0, "nch": 2, "bank": 0, "clear": 1, "nf": 2, "nt": 1,
+       "skip": 0, "over": 0}  # fmt: skip
 DRN = {"bank": 0, "nf": 2, "nt": 1, "oaddr": 3}
 
 
@@ -116,6 +117,27 @@ def test_streams_of_shared_filters(state: State) -> None:
     for row in range(2):
         assert pes[row, 0, 7:12].tolist() == [6, 3, 0xFFFD, 1, 1]
         assert not pes[row, 1].any()
+
+
+@pytest.mark.parametrize(("half", "skip"), [(0, 0), (1, 0), (0, 2), (1, 1)])
+def test_chunk_in_both_halves(state: State, half: int, skip: int) -> None:
+    """The first channel behind `skip` others in one half, the second in the other one."""
+    load(state)
+    execute(state, Lda(**{**LDA, "half": 1 - half, "nch": 1, "daddr": 3}))
+    configure(state, Map(rowstr=1, chstr=0))
+    execute(state, Lda(**{**LDA, "half": half, "nch": skip + 1}))
+    cost = execute(state, Run(**{**RUN, "half": half, "skip": skip, "over": 1}))
+    assert cost.cycles == 11
+    assert drained(state) == SUMS
+
+
+def test_chunk_behind_others(state: State) -> None:
+    """Only the second channel's products: what is in the half before it does not count."""
+    load(state)
+    execute(state, Ldw(**{**LDW, "nch": 1, "nf": 1, "daddr": WEIGHTS // 2 + 3}))
+    cost = execute(state, Run(**{**RUN, "nch": 1, "nf": 1, "skip": 1}))
+    assert cost.counters["apu_scanned"] == 3
+    assert drained(state, nf=1)[0] == [[0, 5], [0, 0]]
 
 
 def test_runs_add_up_and_banks_are_apart(state: State) -> None:
@@ -208,6 +230,8 @@ def test_what_is_touched_is_within_the_footprint(state: State) -> None:
         (Run(**{**RUN, "nt": 2}), "nt=2 is outside 1..1"),
         (Run(**{**RUN, "nt": 0}), "nt=0 is outside 1..1"),
         (Run(**{**RUN, "nch": 41}), "nch=41 bitmaps of 4 bits do not fit the 40 halfwords"),
+        (Run(**{**RUN, "over": 2}), "over=2 leaves none of nch=2 channels in the half"),
+        (Run(**{**RUN, "skip": 8191}), "the bitmaps of 8193 boxes take 8193 halfwords"),
         (Drn(**{**DRN, "nt": 2}), "nt=2 is outside 1..1"),
         (Drn(**{**DRN, "oaddr": 65535}), "cannot write 32 bytes at obuf"),
     ],
@@ -246,7 +270,7 @@ def test_tile_larger_than_a_bank(state: State) -> None:
 def test_boxes_larger_than_the_buffer(state: State) -> None:
     load(state)
     configure(state, Tile(**{**TILE, "bh": 2047, "bw": 2047}))
-    with pytest.raises(TrapError, match="the bitmaps of nch=2 boxes take 523778 halfwords"):
+    with pytest.raises(TrapError, match="the bitmaps of 2 boxes take 523778 halfwords"):
         execute(state, Run(**RUN))
 
 
