@@ -108,15 +108,9 @@ class InferenceSession:
             info.name: store_tensor(dram, info, np.asarray(feeds[info.name]))
             for info in self.program.inputs
         }
-
-        def tap(layer: int, state: State) -> None:
-            info = self.program.layers[layer]
-            if info.output is not None and info.source:
-                self.taps[info.source] = load_tensor(state.holder(info.output.memory), info.output)
-
         self._counts = Counts()
-        note = self._counts.note if trace else None
-        options = Options(max_cycles, self._host, tap if taps else None, progress, note)
+        tap, note = self._tap if taps else None, self._counts.note if trace else None
+        options = Options(max_cycles, self._host, tap, progress, note)
         execution = self.interpreter.run(dram, options)
         self._execution = execution if trace else None
         self.report = build_report(
@@ -134,6 +128,12 @@ class InferenceSession:
         if self._execution is None:
             raise UsageError("there is no trace to write", hint="run the session with trace=True")
         return write_trace(path, self.interpreter, self._execution, self._counts, event_limit)
+
+    def _tap(self, layer: int, state: State) -> None:
+        """Keep a layer's output, right after the layer."""
+        info = self.program.layers[layer]
+        if info.output is not None and info.source:
+            self.taps[info.source] = load_tensor(state.holder(info.output.memory), info.output)
 
     def _outputs(self, names: Sequence[str] | None) -> list[TensorInfo]:
         known = {info.name: info for info in self.program.outputs}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
+from ..isa.base import BaseSpec
 from ..isa.config import apply_settings
 from ..isa.errors import UsageError
 from ..isa.program import Program as BaseProgram
@@ -62,11 +63,10 @@ def compile(  # the name that users of compilers expect
     Raises:
         SpccError: The model, an option or the target's limits stand against it.
     """
-    found = find_target(target)
     request = Request(
         model=_model(model, seed),
-        target=found,
-        spec=apply_settings(found.spec(), {**found.parameters, **(config or {})}),
+        target=find_target(target),
+        spec=_spec(target, config or {}),
         prune=parse_prune(prune),
         shapes=dict(shapes or {}),
         batch=batch,
@@ -78,6 +78,12 @@ def compile(  # the name that users of compilers expect
         info={"api": f"spcc {__version__}"},
     )
     return compile_request(request).compiled.program
+
+
+def _spec(target: str, config: Mapping[str, Any]) -> BaseSpec:
+    """The machine's parameters: those of the variant, and over them the user's."""
+    found = find_target(target)
+    return apply_settings(found.spec(), {**found.parameters, **config})
 
 
 def _model(model: str | os.PathLike[str] | onnx.ModelProto, seed: int) -> Model:

@@ -116,15 +116,6 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
     # The request's own compiler, whatever the table of targets has under this name.
     ctx = new_context(lambda _: compiler, compiler)
     ctx.store = store
-    info = {
-        "model": request.model.name,
-        "model_sha256": request.model.sha256,
-        "spcc": __version__,
-        "seed": str(request.seed),
-        **request.info,
-    }
-    if request.prune is not None:
-        info["prune"] = f"{request.prune.scheme}={request.prune.amount}"
     with _observers(request.dump, request.print_ir) as observers:
         compilation = Compilation(
             ctx,
@@ -137,7 +128,7 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
         )
         block = compiler.pruning_block(request.spec)
         pipeline = pipeline_text(compiler, request.prune, block)
-        compilation.start(compiler, request.spec, pipeline, info)
+        compilation.start(compiler, request.spec, pipeline, _info(request))
         compiled = compilation.run()
     compiled.warnings += [str(warning) for warning in imported.warnings]
     if is_random and not request.calibration:
@@ -146,6 +137,20 @@ def compile_request(request: Request, stop_after: str | None = None) -> Outcome:
             "give real ones with --calibration FILE.npz or --input NAME=FILE.npy"
         )
     return Outcome(compiled, feeds, is_random)
+
+
+def _info(request: Request) -> dict[str, str]:
+    """What the program file says of its making."""
+    info = {
+        "model": request.model.name,
+        "model_sha256": request.model.sha256,
+        "spcc": __version__,
+        "seed": str(request.seed),
+        **request.info,
+    }
+    if request.prune is not None:
+        info["prune"] = f"{request.prune.scheme}={request.prune.amount}"
+    return info
 
 
 @np.errstate(all="ignore")  # values that become infinite are found, and refused in words
@@ -270,6 +275,3 @@ def warn(sentences: list[str]) -> None:
     """Print warnings to stderr."""
     for sentence in sentences:
         print(f"warning: {sentence}", file=sys.stderr)
-
-
-__all__ = ["Outcome", "Request", "compile_request", "parse_prune", "resume", "warn"]

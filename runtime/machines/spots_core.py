@@ -14,7 +14,7 @@ from ...isa.errors import TrapError
 from ...isa.formats.spots_tile import TileView, words
 from ...isa.targets.spots import SpotsSpec
 from ..pooling import pool_band
-from .spots_checks import check_conv, check_pool, check_reserve, units_in_use
+from .spots_checks import check_reserve, units_in_use
 from .spots_geometry import Gemm, Geometry, Im2col, Share, Uses, find_uses, run_im2col
 
 Band = npt.NDArray[np.int16]
@@ -94,7 +94,7 @@ def run_conv(
     Args:
         spec: The machine.
         geo: Geometry registers.
-        gemm: Tile registers.
+        gemm: Tile registers; `check_conv` has seen them.
         band: [Ct, input rows, W] int16, exactly the rows that the output rows use.
         tile: The weights, [Kt, Ct*R*S].
         oy0: First output row.
@@ -102,33 +102,24 @@ def run_conv(
         sums: [Kt, rows, OW] int32 to start from (acc = 1), None to start from zero.
 
     Raises:
-        TrapError: The registers are not consistent, or a given sum is wider than the accumulator.
+        TrapError: Too many channels are to stay in the reserved buffer, or a given sum is wider
+            than the accumulator.
     """
-    from .spots_kernels import run_clocks
-
-    check_conv(spec, geo, gemm, rows)
     assert (tile.Kt, tile.Kred) == (gemm.Kt, gemm.Ct * geo.taps)
     stream = _stream(spec, geo, gemm, band, oy0, rows, units_in_use(spec, gemm))
     out = _start_sums(spec, (gemm.Kt, rows * geo.OW), sums)
     scan = _scan(gemm, stream, tile, spec.NC)
     saturated = _multiply(gemm, stream, tile, out, (1 << (spec.ACC - 1)) - 1)
-
-    is_accumulating = sums is not None
-    end, stall_gemm, stall_im2col = run_clocks(
-        stream.im2col.times, scan.issued, gemm.F, spec.NC, int(is_accumulating)
-    )
-    counters = stream.im2col.counters | _conv_counters(spec, gemm, tile, scan, stream)
-    counters |= {
-        "obuf_wr": out.size,
-        "obuf_rd": out.size if is_accumulating else 0,
-        "psum_busy": spec.NC * gemm.F * (scan.issued.shape[1] + is_accumulating),
-        "stall_gemm": stall_gemm,
-        "stall_im2col": stall_im2col,
+    adds = sums is not None
+    cycles, stalls = _run_clocks(spec, gemm, stream, scan, adds)
+    counters = {
+        **stream.im2col.counters,
+        **_skip_counters(spec, gemm, tile, scan, stream),
+        **_sum_counters(spec, gemm, out.size, scan.issued.shape[1], adds),
+        **stalls,
         "saturated": saturated,
     }
-    # The last results leave the far corner of the array later by the skew.
-    skew = -(-gemm.Kt // gemm.F) - 1 + spec.NC - 1
-    return Result(out.reshape(gemm.Kt, rows, geo.OW), end + skew, counters)
+    return Result(out.reshape(gemm.Kt, rows, geo.OW), cycles, counters)
 
 
 def run_pool(
@@ -149,7 +140,7 @@ def run_pool(
     Args:
         spec: The machine.
         geo: Geometry registers.
-        gemm: Tile registers; Ct, Q and cres matter.
+        gemm: Tile registers, of which Ct, Q and cres matter; `check_pool` has seen them.
         band: [Ct, input rows, W] int16, exactly the rows that the output rows use.
         oy0: First output row.
         rows: Output rows.
@@ -157,9 +148,8 @@ def run_pool(
         counts_padding: The average divides by R*S.
 
     Raises:
-        TrapError: The registers are not consistent.
+        TrapError: Too many channels are to stay in the reserved buffer.
     """
-    check_pool(spec, geo, gemm, rows)
     im2col = _stream(spec, geo, gemm, band, oy0, rows, spec.UNITS).im2col
     pooled = pool_band(
         band,
@@ -203,6 +193,20 @@ def _scan(gemm: Gemm, stream: _Stream, tile: TileView, NC: int) -> _Scan:
     parts = pairwise(bounds)
     run_parallel(scan_patches, [(*common, *part, issued, totals) for part in parts])
     return _Scan(issued, *totals)
+
+
+def _run_clocks(
+    spec: SpotsSpec, gemm: Gemm, stream: _Stream, scan: _Scan, adds: bool
+) -> tuple[int, dict[str, int]]:
+    """The cycles, and those in which the array or the IM2COL units stall."""
+    from .spots_kernels import run_clocks
+
+    end, stall_gemm, stall_im2col = run_clocks(
+        stream.im2col.times, scan.issued, gemm.F, spec.NC, int(adds)
+    )
+    # The last results leave the far corner of the array later by the skew.
+    skew = -(-gemm.Kt // gemm.F) - 1 + spec.NC - 1
+    return end + skew, {"stall_gemm": stall_gemm, "stall_im2col": stall_im2col}
 
 
 def _start_sums(
@@ -251,7 +255,16 @@ def _bounds(count: int, parts: int) -> list[int]:
     return [count * part // parts for part in range(parts + 1)]
 
 
-def _conv_counters(
+def _sum_counters(spec: SpotsSpec, gemm: Gemm, sums: int, steps: int, adds: bool) -> dict[str, int]:
+    """The counters of section 8 of the sums' way to and from the OBUF."""
+    return {
+        "obuf_wr": sums,
+        "obuf_rd": sums if adds else 0,
+        "psum_busy": spec.NC * gemm.F * (steps + adds),
+    }
+
+
+def _skip_counters(
     spec: SpotsSpec, gemm: Gemm, tile: TileView, scan: _Scan, stream: _Stream
 ) -> dict[str, int]:
     """The counters of section 8 that depend on what was skipped."""

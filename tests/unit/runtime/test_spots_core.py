@@ -11,6 +11,7 @@ from spcc.isa.errors import TrapError
 from spcc.isa.formats.spots_tile import decode, encode
 from spcc.isa.targets.spots import SpotsSpec
 from spcc.runtime.machines import spots_core
+from spcc.runtime.machines.spots_checks import check_conv
 from spcc.runtime.machines.spots_core import run_conv, run_pool
 from spcc.runtime.machines.spots_geometry import (
     Gemm,
@@ -261,11 +262,13 @@ GEMM = Gemm(1, 1, 8, 2, 1, 2, 0)
 
 
 def run_with(geo=GEO, gemm=GEMM, rows=4, spec=None, sums=None):
-    low, high = geo.input_rows(0, max(rows, 1))
+    spec = spec or SpotsSpec()
+    check_conv(spec, geo, gemm, rows)
+    low, high = geo.input_rows(0, rows)
     shape = gemm.Ct, high - low, geo.W
-    weights = np.ones((max(1, gemm.Kt), max(1, gemm.Ct * geo.taps)), np.int16)
+    weights = np.ones((gemm.Kt, gemm.Ct * geo.taps), np.int16)
     tile = decode(encode(weights, 8), *weights.shape, 8)
-    return run_conv(spec or SpotsSpec(), geo, gemm, np.ones(shape, np.int16), tile, 0, rows, sums)
+    return run_conv(spec, geo, gemm, np.ones(shape, np.int16), tile, 0, rows, sums)
 
 
 @pytest.mark.parametrize(
