@@ -81,6 +81,8 @@ def round_shift(values: npt.NDArray[np.int64], shift: int) -> npt.NDArray[np.int
 def saturate(values: npt.NDArray[np.int64], bits: int) -> tuple[npt.NDArray[np.int32], int]:
     """Clamp sums to an accumulator of at most 32 bits; also how many were beyond it."""
     limit = 1 << (bits - 1)
+    if not values.size or (-limit <= values.min() and values.max() < limit):
+        return values.astype(np.int32), 0
     kept = np.clip(values, -limit, limit - 1)
     return kept.astype(np.int32), int(np.count_nonzero(kept != values))
 
@@ -107,9 +109,13 @@ def finish(
     if residual is not None:
         values += round_shift(residual.astype(np.int64), fields["rshift"])
     saturated = 0
-    if values.size and (values.min() < INT16_MIN or values.max() > INT16_MAX):
-        saturated = int(np.count_nonzero((values < INT16_MIN) | (values > INT16_MAX)))
-    np.clip(values, fields["lo"], fields["hi"], out=values)
+    if values.size:
+        low, high = int(values.min()), int(values.max())
+        if low < INT16_MIN or high > INT16_MAX:
+            saturated = int(np.count_nonzero((values < INT16_MIN) | (values > INT16_MAX)))
+        # Most values are in bounds, and clipping takes longer than looking whether all are.
+        if low < fields["lo"] or high > fields["hi"]:
+            np.clip(values, fields["lo"], fields["hi"], out=values)
     return Finished(values.astype(np.int16), saturated)
 
 
