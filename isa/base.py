@@ -91,11 +91,9 @@ def transfer_dims(
     """The (count, stride) pairs of a channel, inner first, as its `Dim` registers stand."""
     dims: list[tuple[int, int]] = []
     for level in (0, 1):
-        match registers.get((Dim, channel, level)):
-            case Dim(count=int(count), stride=int(stride)) if count != 1:
-                dims.append((count, stride))
-            case _:
-                pass
+        standing = registers.get((Dim, channel, level))
+        if isinstance(standing, Dim) and standing.count != 1:
+            dims.append((standing.count, standing.stride))
     return tuple(dims)
 
 
