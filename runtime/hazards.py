@@ -102,10 +102,10 @@ def _find(
     for other, track in tracks.get(region.memory, {}).items():
         if other == unit:
             continue
-        low, high = region.base, region.end
         for access in reversed(track.values()):
             if access.end <= start:
                 break
+            low, high = region.base, region.end
             if access.low < high and low < access.high and region.overlaps(access.region):
                 return access
     return None
