@@ -158,24 +158,7 @@ def reader(isa: InstructionSet, where: str) -> Callable[[list[Token]], Instructi
                 place(where, head),
                 nearest(head, by_mnemonic),
             )
-        values: dict[str, int] = {}
-        semaphores: dict[str, tuple[int, ...]] = {}
-        operands = tokens[1] if len(tokens) > 1 else head[:0]
-        for operand in _OPERAND.finditer(operands):
-            name, text = operand.groups()
-            if name in values or name in semaphores:
-                at = place(where, tokens[1], operand.start(1))
-                raise ProgramError(f"{cls.mnemonic} has {name} twice", at)
-            try:
-                if name in _SEMAPHORES:
-                    semaphores[name] = tuple(map(_integer, text.split(",")))
-                else:
-                    values[name] = _value(text, cls, name, isa)
-            except ProgramError as error:
-                skip = operand.start(2 if name in (*cls.fields, *_SEMAPHORES) else 1)
-                raise ProgramError(
-                    error.message, place(where, tokens[1], skip), error.hint
-                ) from error
+        values, semaphores = _operands(tokens[1:], cls, isa, where)
         if missing := [name for name in cls.fields if name not in values]:
             raise ProgramError(f"{cls.mnemonic} lacks {', '.join(missing)}", place(where, head))
         try:
@@ -190,6 +173,29 @@ def reader(isa: InstructionSet, where: str) -> Callable[[list[Token]], Instructi
         return instruction
 
     return read
+
+
+def _operands(
+    tokens: list[Token], cls: type[Instruction], isa: InstructionSet, where: str
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    """Fields and semaphores by name, out of the token behind the mnemonic, if there is one."""
+    values: dict[str, int] = {}
+    semaphores: dict[str, tuple[int, ...]] = {}
+    for token in tokens[:1]:
+        for operand in _OPERAND.finditer(token):
+            name, text = operand.groups()
+            if name in values or name in semaphores:
+                at = place(where, token, operand.start(1))
+                raise ProgramError(f"{cls.mnemonic} has {name} twice", at)
+            try:
+                if name in _SEMAPHORES:
+                    semaphores[name] = tuple(map(_integer, text.split(",")))
+                else:
+                    values[name] = _value(text, cls, name, isa)
+            except ProgramError as error:
+                skip = operand.start(2 if name in (*cls.fields, *_SEMAPHORES) else 1)
+                raise ProgramError(error.message, place(where, token, skip), error.hint) from error
+    return values, semaphores
 
 
 def _value(text: str, cls: type[Instruction], name: str, isa: InstructionSet) -> int:

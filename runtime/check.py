@@ -198,12 +198,16 @@ def compare(
     finite = np.isfinite(wanted) & np.isfinite(real)
     peak = float(np.abs(wanted[finite]).max(initial=0.0))
     sqnr_db, max_abs = _sqnr_db(wanted[finite], errors[finite]), float(errors.max())
-    step = 2.0**-frac if frac is not None else peak * 2.0 ** (1 - bits)
-    step = 1.0 if is_integer else step
+    step = 1.0 if is_integer else _step(frac, bits, peak)
     passed = tolerance.accepts(max_abs, sqnr_db, peak, step)
     index = tuple(int(i) for i in np.unravel_index(errors.argmax(), errors.shape))
     worst = float(real[index]), float(wanted[index])
     return LayerError(name, max_abs, sqnr_db, index, *worst, passed)
+
+
+def _step(frac: int | None, bits: int, peak: float) -> float:
+    """One LSB: of fixed point, or of so many bits that hold the peak."""
+    return 2.0**-frac if frac is not None else peak * 2.0 ** (1 - bits)
 
 
 def _tolerance(

@@ -86,7 +86,11 @@ def to_model(
         results,
         exporter.constants,
     )
-    versions = {"": opset, **(domains or {})}
+    return _model(graph, {"": opset, **(domains or {})})
+
+
+def _model(graph: GraphProto, versions: Mapping[str, int]) -> ModelProto:
+    """A graph with the versions of its domains, in the oldest format that has them."""
     opsets = [helper.make_opsetid(d, v) for d, v in versions.items()]
     lowest = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
     return helper.make_model(

@@ -108,16 +108,8 @@ def tensor_to_array(
         problems: Takes what is wrong.
         blob: The data, where it was taken out of the message.
     """
-    name = DTYPES.get(tensor.data_type)
+    name = _element_name(tensor, where, problems)
     if name is None:
-        problems.unsupported(
-            where, f"elements of type {elem_type_name(tensor.data_type)} are not supported"
-        )
-        return None
-    if not check_shape(where, list(tensor.dims), problems):
-        return None
-    if tensor.HasField("segment"):
-        problems.unsupported(where, "a tensor in segments is not supported")
         return None
     dtype = numpy_dtype(name)
     nbytes = prod(tensor.dims) * dtype.itemsize
@@ -140,6 +132,22 @@ def tensor_to_array(
             where, f"the data does not fill {list(tensor.dims)} {name}: {first_line(error)}"
         )
         return None
+
+
+def _element_name(tensor: TensorProto, where: str, problems: Problems) -> str | None:
+    """The type of a tensor's elements; None, and a problem, if it is no tensor of ours."""
+    name = DTYPES.get(tensor.data_type)
+    if name is None:
+        problems.unsupported(
+            where, f"elements of type {elem_type_name(tensor.data_type)} are not supported"
+        )
+        return None
+    if not check_shape(where, list(tensor.dims), problems):
+        return None
+    if tensor.HasField("segment"):
+        problems.unsupported(where, "a tensor in segments is not supported")
+        return None
+    return name
 
 
 def _from_blob(
