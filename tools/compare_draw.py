@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil, floor, log2
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -24,6 +25,13 @@ _FONT_POINTS = 8
 _CHAR_INCHES = 0.062
 _BAR_INCHES, _GAP_INCHES, _ROW_INCHES, _HEIGHT_INCHES = 0.11, 0.12, 0.75, 2.4
 _MIN_INCHES, _MAX_INCHES = 4.0, 120.0
+_LINE_INCHES, _LINE_HEIGHT_INCHES = 12.0, 1.5
+"""Groups beyond a page's width go on in another line."""
+_NAMED_INCHES = 0.125
+"""Names closer than this would overlap."""
+_LOG_TICKS = 8
+_LOG_SPAN = 10
+"""The largest over the smallest ratio from which on small ones would vanish on a linear scale."""
 _LABELLED_BARS = 36
 """So many bars have their values written above them; more would be a blur."""
 _NAME_CHARS = 26
@@ -46,36 +54,107 @@ class Series:
 
 
 def grouped(groups: Sequence[str], series: Sequence[Series], ylabel: str) -> Any:
-    """A figure of groups of bars side by side, with a line at 1 for the baseline."""
+    """A figure of groups of bars side by side: ratios to the baseline, which is a line at 1.
+
+    Many groups are broken into lines of equal scale. Ratios far apart are on a logarithmic scale,
+    their bars begin at 1.
+    """
     pitch = len(series) * _BAR_INCHES + _GAP_INCHES
-    figure, (axes,) = _figure(_GAP_INCHES + len(groups) * pitch, 1, _HEIGHT_INCHES)
-    top = max((v for each in series for v in each.values if v is not None), default=1)
+    count = ceil((_GAP_INCHES + len(groups) * pitch) / _LINE_INCHES)
+    size = max(1, ceil(len(groups) / max(1, count)))
+    starts = range(0, max(1, len(groups)), size)
+    longest = max((len(short(name)) for name in groups), default=0)
+    figure, lines = _figure(
+        _GAP_INCHES + min(size, len(groups)) * pitch,
+        len(starts),
+        _HEIGHT_INCHES if len(starts) == 1 else _LINE_HEIGHT_INCHES,
+        gap=0.25 + longest * _CHAR_INCHES,
+    )
+    known = [v for each in series for v in each.values if v]
     is_labelled = sum(len(each.values) for each in series) <= _LABELLED_BARS
-    for place, each in enumerate(series):
-        bars = [
-            ((at * pitch + place * _BAR_INCHES), 0.0, value)
-            for at, value in enumerate(each.values)
-            if value is not None
-        ]
-        _add_bars(axes, bars, each, _BAR_INCHES)
-        for left, _, value in bars if is_labelled else ():
-            x, text = left + _BAR_INCHES / 2, f"{value:.2f}"
-            axes.annotate(text, (x, value), (0, 2), textcoords="offset points", rotation=90,
-                          ha="center", va="bottom", fontsize=_FONT_POINTS - 2)  # fmt: skip
-    axes.axhline(1, color=_ink(), linewidth=0.6, linestyle=":", zorder=0.5)
-    _finish(axes, len(groups), pitch, len(series) * _BAR_INCHES)
-    axes.set_ylim(0, max(top, 1) * (1.3 if is_labelled else 1.05))
-    axes.set_ylabel(ylabel)
-    _name_groups(axes, groups, pitch, len(series) * _BAR_INCHES)
-    _legend(figure, axes, series)
+    scale = _Scale.of(known, is_labelled)
+    for axes, start in zip(lines, starts, strict=True):
+        part = slice(start, start + size)
+        for place, each in enumerate(series):
+            _add_group_bars(axes, each, each.values[part], place, pitch, scale, is_labelled)
+        axes.axhline(1, color=_ink(), linewidth=0.6, linestyle=":", zorder=0.5)
+        _finish(axes, min(size, len(groups)), pitch, len(series) * _BAR_INCHES)
+        scale.apply(axes)
+        axes.set_ylabel(f"{ylabel}, log scale" if scale.is_log else ylabel)
+        _name_groups(axes, groups[part], pitch, len(series) * _BAR_INCHES)
+    _legend(figure, lines[0], series)
     return figure
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """The y axis of ratios.
+
+    Args:
+        is_log: Bars begin at 1, not at 0, and steps are factors.
+        low: Its lower end.
+        high: Its upper end.
+    """
+
+    is_log: bool
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], is_labelled: bool) -> _Scale:
+        """The scale on which such values can be read, with room for what is written above them."""
+        low, high = min([1.0, *values]), max([1.0, *values])
+        if high / low < _LOG_SPAN:
+            return cls(False, 0, high * (1.3 if is_labelled else 1.05))
+        room = (high / low) ** (0.15 if is_labelled else 0.03)
+        return cls(True, low / room, high * room)
+
+    def apply(self, axes: Any) -> None:
+        """Set up the axis."""
+        if self.is_log:
+            powers = range(ceil(log2(self.low)), floor(log2(self.high)) + 1)
+            step = ceil(len(powers) / _LOG_TICKS)
+            ticks = [2.0**power for power in powers if power % step == 0]
+            axes.set_yscale("log", base=2)
+            axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_ylim(self.low, self.high)
+
+
+def _add_group_bars(
+    axes: Any,
+    series: Series,
+    values: Sequence[float | None],
+    place: int,
+    pitch: float,
+    scale: _Scale,
+    is_labelled: bool,
+) -> None:
+    """Add the bars of a series to a line of groups, each `place` bars from its group's left."""
+    base = 1.0 if scale.is_log else 0.0
+    bars = [
+        (at * pitch + place * _BAR_INCHES, base, value - base)
+        for at, value in enumerate(values)
+        if value is not None
+    ]
+    _add_bars(axes, bars, series, _BAR_INCHES)
+    for left, _, height in bars if is_labelled else ():
+        x, value = left + _BAR_INCHES / 2, base + height
+        is_down = value < base
+        axes.annotate(f"{value:.2f}", (x, value), (0, -2 if is_down else 2),
+                      textcoords="offset points", rotation=90, ha="center",
+                      va="top" if is_down else "bottom", fontsize=_FONT_POINTS - 2)  # fmt: skip
+
+
 def stacked(groups: Sequence[str], rows: Sequence[tuple[str, Sequence[Series]]]) -> Any:
-    """A figure of stacked bars, a row of them under each other per name; values are shares."""
-    pitch = 2 * _BAR_INCHES + _GAP_INCHES / 2
-    width = 2 * _BAR_INCHES
-    figure, all_axes = _figure(_GAP_INCHES + len(groups) * pitch, len(rows), _ROW_INCHES)
+    """A figure of stacked bars, a row of them under each other per name; values are shares.
+
+    Many bars are as narrow as their names allow.
+    """
+    widest = 2 * _BAR_INCHES + _GAP_INCHES / 2
+    pitch = min(widest, max(_NAMED_INCHES, _LINE_INCHES / max(1, len(groups))))
+    width = pitch * 2 * _BAR_INCHES / widest
+    inches = _GAP_INCHES + len(groups) * pitch
+    figure, all_axes = _figure(inches, len(rows), _ROW_INCHES, shares_names=True)
     for axes, (name, series) in zip(all_axes, rows, strict=True):
         floors = [0.0] * len(groups)
         for each in series:
@@ -153,12 +232,19 @@ def short(name: str) -> str:
     return name if len(name) <= _NAME_CHARS else f"\N{HORIZONTAL ELLIPSIS}{name[1 - _NAME_CHARS :]}"
 
 
-def _figure(width: float, rows: int, row_inches: float) -> tuple[Any, Any]:
+def _figure(
+    width: float,
+    rows: int,
+    row_inches: float,
+    *,
+    gap: float = 0.25,
+    shares_names: bool = False,
+) -> tuple[Any, Any]:
     """A figure of so many axes above each other; the x axes are in inches, but for what is cut."""
     width = min(max(width, _MIN_INCHES), _MAX_INCHES)
-    figure: Any = Figure(figsize=(width, rows * row_inches + 0.25 * (rows - 1)))
-    axes = figure.subplots(rows, sharex=True, squeeze=False)[:, 0]
-    figure.subplots_adjust(0, 0, 1, 1, hspace=0.25 / row_inches)
+    figure: Any = Figure(figsize=(width, rows * row_inches + gap * (rows - 1)))
+    axes = figure.subplots(rows, sharex=shares_names, squeeze=False)[:, 0]
+    figure.subplots_adjust(0, 0, 1, 1, hspace=gap / row_inches)
     return figure, axes
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from .compare_csv import MEAN
 from .compare_draw import Format, Series, drawing, grouped, inlined, saved, stacked
 from .compare_rows import macs_classes
-from .compare_schema import Cells, Comparison, LayerRow
+from .compare_schema import Cells, Comparison, LayerRow, MeanRow
 
 _COLORS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#a6761d",
@@ -73,9 +73,9 @@ def inline_pictures(comparison: Comparison) -> dict[str, list[tuple[str, str]]]:
 def pictures(comparison: Comparison) -> Generator[Picture]:
     """Those of all networks, then those of each network that has results."""
     base, targets = comparison.baseline, [each.label for each in comparison.configurations]
-    if len(comparison.models) > 1 and (overall := _overall(comparison)):
-        yield Picture("speedup", "", f"Speed-up of networks over {base}, in cycles",
-                      grouped(*overall, f"speed-up over {base}"))  # fmt: skip
+    if len(comparison.models) > 1:
+        for name, caption, figure in _of_all(comparison, targets):
+            yield Picture(name, "", caption, figure)
     for model in comparison.models:
         groups, stem = _groups(comparison, model.name), _plain(model.name)
         for suffix, caption, figure in _of_network(groups, targets, base):
@@ -87,7 +87,8 @@ def _of_network(
 ) -> Generator[tuple[str, str, Any]]:
     """The pictures of one network: a name, a caption, a figure."""
     ran = [target for target in targets if any(target in cells for _, cells in groups)]
-    timed = [(name, own) for name, own in groups if any(each.speedup for each in own.values())]
+    others = [target for target in ran if target != base] or ran
+    timed = [(name, own) for name, own in groups if any(_speedup(t)((name, own)) for t in others)]
     if timed:
         series = [
             Series(target, _color(targets.index(target)), tuple(map(_speedup(target), timed)))
@@ -96,15 +97,7 @@ def _of_network(
         names = [name for name, _ in timed]
         caption = f"Speed-up of layers over {base}, in cycles"
         yield "speedup", caption, grouped(names, series, f"speed-up over {base}")
-    busy = [(name, own) for name, own in groups if any(map(mac_shares, own.values()))]
-    if busy:
-        names = [name for name, _ in busy]
-        for suffix, caption, shares, colors in (
-            ("macs", "What became of the MACs", mac_shares, _MAC_COLORS),
-            ("slots", "How the multipliers spent their cycles", slot_shares, _SLOT_COLORS),
-        ):
-            rows = [(t, _stack(busy, t, shares, colors)) for t in ran]
-            yield suffix, caption, stacked(names, rows)
+    yield from _breakdowns(groups, ran)
     for target in ran:
         yield from _own_classes(groups, target)
     if groups:
@@ -116,6 +109,20 @@ def _of_network(
         series = _stacked_series([parts for _, parts in spent], _TIME_COLORS)
         caption = "How the units spent the time of the network"
         yield "units", caption, stacked([name for name, _ in spent], [("", series)])
+
+
+def _breakdowns(groups: Sequence[Group], ran: Sequence[str]) -> Generator[tuple[str, str, Any]]:
+    """MACs and multiplier slots by class, for every target; nothing where nobody multiplies."""
+    busy = [(name, own) for name, own in groups if any(map(mac_shares, own.values()))]
+    if not busy:
+        return
+    names = [name for name, _ in busy]
+    for suffix, caption, shares, colors in (
+        ("macs", "What became of the MACs", mac_shares, _MAC_COLORS),
+        ("slots", "How the multipliers spent their cycles", slot_shares, _SLOT_COLORS),
+    ):
+        rows = [(t, _stack(busy, t, shares, colors)) for t in ran]
+        yield suffix, caption, stacked(names, rows)
 
 
 def _own_classes(groups: Sequence[Group], target: str) -> Generator[tuple[str, str, Any]]:
@@ -168,18 +175,33 @@ def _put(own: dict[str, Cells], row: LayerRow) -> None:
         own[row.target] = row.cells
 
 
-def _overall(comparison: Comparison) -> tuple[list[str], list[Series]] | None:
-    """Networks and their mean as groups, targets as series; None without any speed-up."""
+def _of_all(comparison: Comparison, targets: Sequence[str]) -> Generator[tuple[str, str, Any]]:
+    """The pictures of all networks: a name, a caption, a figure."""
+    base = comparison.baseline
     cells = {(row.model, row.target): row.cells for row in comparison.networks}
     names = [model.name for model in comparison.models]
-    series: list[Series] = []
-    for index, mean in enumerate(comparison.means):
-        own = [cells[name, mean.target] for name in names]
-        values = [each.speedup if each else None for each in own]
-        series.append(Series(mean.target, _color(index), (*values, mean.speedup)))
-    if all(value is None for each in series for value in each.values):
-        return None
-    return [*names, MEAN], series
+
+    def ratios(
+        of: Callable[[Cells], float | None], of_mean: Callable[[MeanRow], float | None]
+    ) -> list[Series]:
+        found: list[Series] = []
+        for index, mean in enumerate(comparison.means):
+            own = [cells[name, mean.target] for name in names]
+            values = (*(of(each) if each else None for each in own), of_mean(mean))
+            found.append(Series(mean.target, _color(index), values))
+        return found if any(value for each in found for value in each.values) else []
+
+    if series := ratios(lambda each: each.speedup, lambda mean: mean.speedup):
+        caption, label = f"Speed-up of networks over {base}, in cycles", f"speed-up over {base}"
+        yield "speedup", caption, grouped([*names, MEAN], series, label)
+    if series := ratios(lambda each: each.energy_common_ratio, lambda m: m.energy_common_ratio):
+        caption = f"Energy over that of {base}, common set with DRAM: less is better"
+        yield "energy", caption, grouped([*names, MEAN], series, f"energy over {base}")
+    groups = [
+        (name, {target: own for target in targets if (own := cells[name, target])})
+        for name in names
+    ]
+    yield from _breakdowns(groups, [t for t in targets if any(t in own for _, own in groups)])
 
 
 def _speedup(target: str) -> Callable[[Group], float | None]:

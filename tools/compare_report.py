@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,6 +77,14 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Matrix:
+    """A figure of all networks (rows) on all targets (columns)."""
+
+    title: str
+    table: Table
+
+
+@dataclass(frozen=True)
 class Section:
     """What the page says about one network; pictures are captions and elements."""
 
@@ -107,6 +115,7 @@ def report_html(comparison: Comparison) -> bytes:
     page = environment.from_string(source).render(
         comparison=comparison,
         summary=Table(_NETWORK_HEADS, [_network(row) for row in comparison.networks]),
+        matrices=[*side_by_side(comparison)] if len(comparison.configurations) > 1 else [],
         means=_means(comparison),
         overall=pictures.get("", ()),
         sections=[
@@ -114,7 +123,7 @@ def report_html(comparison: Comparison) -> bytes:
                 model.name,
                 model.sha256,
                 pictures.get(model.name, ()),
-                Table(_LAYER_HEADS, [*_layers(comparison, model.name)]),
+                Table(_LAYER_HEADS, [*layers(comparison, model.name)]),
             )
             for model in comparison.models
         ],
@@ -140,9 +149,35 @@ def _network(row: NetworkRow) -> list[Cell]:
     ]
 
 
-def _layers(comparison: Comparison, model: str) -> Iterator[list[Cell]]:
+def side_by_side(comparison: Comparison) -> Iterator[Matrix]:
+    """What is looked for first: who is faster, who needs less energy, who is busy."""
+    cells = {(row.model, row.target): row.cells for row in comparison.networks}
+    targets = [each.label for each in comparison.configurations]
+    heads = (("network", ""), *((target, "") for target in targets))
+    base = comparison.baseline
+    views: tuple[tuple[str, Callable[[Cells], Cell]], ...] = (
+        (f"Speed-up over {base}, in cycles", lambda each: _number(each.speedup, 2)),
+        (f"Energy over {base}'s", lambda each: _number(each.energy_common_ratio, 3)),
+        ("Utilisation, %", lambda each: _percent(each.utilisation)),
+    )
+    for title, view in views:
+        rows = [
+            [
+                Cell(model.name),
+                *(
+                    view(own) if (own := cells[model.name, t]) else _number(None, 0)
+                    for t in targets
+                ),
+            ]
+            for model in comparison.models
+        ]
+        yield Matrix(title, Table(heads, rows))
+
+
+def layers(comparison: Comparison, model: str) -> Iterator[list[Cell]]:
+    """Layers on the targets that have them, then the network as a whole."""
     for row in comparison.layers:
-        if row.model == model:
+        if row.model == model and row.placement != "none":
             yield [
                 Cell(row.layer),
                 Cell(row.op),
@@ -151,6 +186,10 @@ def _layers(comparison: Comparison, model: str) -> Iterator[list[Cell]]:
                 *_numbers(row.cells),
                 _number(row.error.sqnr_db if row.error else None, 1),
             ]
+    for row in comparison.networks:
+        if row.model == model and row.cells:
+            sqnr = _number(worst_sqnr_db(row), 1)
+            yield [Cell("total"), Cell(""), Cell(row.target), Cell(""), *_numbers(row.cells), sqnr]
 
 
 def _where(row: LayerRow) -> str:

@@ -118,8 +118,27 @@ def test_the_page_says_everything(page: bytes, comparison: Comparison) -> None:
     assert f"m on c: {FAILURE.sentence}" in text
     assert "m on a and 4 more: w" in text
     # All networks; then speed-up, MACs, slots, own classes and units of each.
-    assert read.tags.count("svg") == read.tags.count("figure") == 1 + 5 + 5
+    assert read.tags.count("svg") == read.tags.count("figure") == 4 + 5 + 5
     assert read.tags.count("details") == 2 + 3
+
+
+def test_networks_stand_beside_each_other(comparison: Comparison) -> None:
+    pytest.importorskip("matplotlib")
+    tables = {each.title: each.table for each in compare_report.side_by_side(comparison)}
+    assert [*tables] == ["Speed-up over a, in cycles", "Energy over a's", "Utilisation, %"]
+    table = tables["Speed-up over a, in cycles"]
+    assert [head for head, _ in table.heads] == ["network", "a", "b", "c"]
+    texts = [[cell.text for cell in row] for row in table.rows]
+    assert texts == [["m", "1.00", "0.33", "-"], ["n", "1.00", "0.08", "0.17"]]
+
+
+def test_layers_end_with_their_network(comparison: Comparison) -> None:
+    rows = [[cell.text for cell in row] for row in compare_report.layers(comparison, "m")]
+    assert [row[:4] for row in rows[-2:]] == [["total", "", "a", ""], ["total", "", "b", ""]]
+    cells = comparison.networks[1].cells
+    assert cells is not None
+    assert rows[-1][4] == f"{cells.cycles:,}"
+    assert "none" not in {row[3] for row in rows}
 
 
 @pytest.mark.slow
@@ -152,7 +171,8 @@ def test_pictures_are_files(comparison: Comparison) -> None:
     from spcc.tools.compare_pictures import picture_files
 
     kinds = ("speedup", "macs", "slots", "classes-b", "units")
-    names = ["speedup", *(f"{model}-{kind}" for model in "mn" for kind in kinds)]
+    overall = ("speedup", "energy", "macs", "slots")
+    names = [*overall, *(f"{model}-{kind}" for model in "mn" for kind in kinds)]
     drawn = picture_files(comparison, "svg")
     assert sorted(drawn) == sorted(f"{name}.svg" for name in names)
     for raw in drawn.values():
@@ -162,6 +182,9 @@ def test_pictures_are_files(comparison: Comparison) -> None:
         assert b"Matplotlib" not in raw
     words = svg_texts(drawn["m-speedup.svg"])
     assert {NAMES[1], "total", "speed-up over a", "0.33"} <= words
+    assert {"m", "n", "geometric mean", "energy over a, log scale"} <= svg_texts(
+        drawn["energy.svg"]
+    )
     assert "\N{HORIZONTAL ELLIPSIS}long/name/of/a/layer/conv" in words
 
 
@@ -184,6 +207,36 @@ def test_bars_are_as_high_as_their_numbers() -> None:
     assert b"Matplotlib" not in one
     (axes,) = stacked(["x", "y"], [("t", [Series("a", "red", (0.25, None)), series[0]])]).axes
     assert [heights(patch) for patch in axes.patches] == [[(0, 0.25)], [(0.25, 1.25), (0, 2)]]
+
+
+def test_ratios_far_apart_grow_from_one() -> None:
+    pytest.importorskip("matplotlib")
+    from spcc.tools.compare_draw import Series, grouped
+
+    (axes,) = grouped(["x", "y", "z"], [Series("a", "red", (0.25, 8.0, None))], "speed-up").axes
+    assert [heights(patch) for patch in axes.patches] == [[(0.25, 1), (1, 8)]]
+    assert axes.get_yscale() == "log"
+    assert [text.get_text() for text in axes.get_yticklabels()][:3] == ["0.25", "0.5", "1"]
+    assert axes.get_ylabel() == "speed-up, log scale"
+    assert [text.get_text() for text in axes.texts] == ["0.25", "8.00"]
+    assert axes.get_ylim()[0] < 0.25
+    assert axes.get_ylim()[1] > 8
+
+
+def test_many_groups_go_on_in_another_line() -> None:
+    pytest.importorskip("matplotlib")
+    from spcc.tools.compare_draw import Series, grouped
+
+    names = [f"layer {i}" for i in range(70)]
+    series = [Series(name, "red", tuple(float(1 + i) for i in range(70))) for name in "abc"]
+    figure = grouped(names, series, "speed-up")
+    assert len(figure.axes) == 3
+    assert figure.get_figwidth() < 13
+    shown = [text.get_text() for axes in figure.axes for text in axes.get_xticklabels()]
+    assert shown == names
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    last = [bar for patch in figure.axes[-1].patches for bar in heights(patch)]
+    assert max(high for _, high in last) == 70
 
 
 def heights(patch: Any) -> list[tuple[float, float]]:
