@@ -19,7 +19,8 @@ def draw_weights(node: Node, densities: DensitySet, seed: int) -> list[Floats]:
     """Draw and prune the matrices of a node; their shapes are `node.weight_shapes`.
 
     Normal values of variance 2 / fan-in from default_rng([seed, node.index]), of which exactly
-    round(density * size) stay, centred in each filter; or the given weights of a worked example.
+    round(density * size) stay, centred in each filter that a later one depends on; or the given
+    weights of a worked example.
     """
     if densities.given_weights:
         shape = node.weight_shapes[0]
@@ -32,7 +33,9 @@ def draw_weights(node: Node, densities: DensitySet, seed: int) -> list[Floats]:
         keep = _kept(values, node, densities)
         if keep is not None:
             values *= keep
-        if node.op != "lstm" and INPUT not in node.sources:
+        # A classifier is not centred: its sums would go far out and back on their way, beyond
+        # accumulators that have room for the results (24 bits on SPOTS).
+        if node.op != "lstm" and INPUT not in node.sources and densities.network.readers(node.name):
             _centre(values)
         _fill(values, keep)
         found.append(values)

@@ -135,6 +135,16 @@ def test_seed_and_place_decide_the_values() -> None:
     assert np.abs(dense[kept]).min() > np.abs(dense[~kept]).max()
 
 
+def test_filters_are_centred_but_for_the_classifier() -> None:
+    """Sums of centred filters over positive activations go far out and come back."""
+    known = density_sets()["resnet18.agp60"]
+    hidden = draw_weights(known.network.node("res5b_branch2b"), known, 0)[0]
+    assert np.abs(hidden.reshape(512, -1).sum(axis=1)).max() < 1e-3
+    last = draw_weights(known.network.node("fc1000"), known, 0)[0].reshape(1000, -1)
+    sums = np.cumsum(last, axis=1)
+    assert np.abs(sums).max() < 1.5 * np.abs(sums[:, -1]).max()
+
+
 def test_worked_example_has_its_weights() -> None:
     known = density_sets()["example_3x3.seed"]
     weights = draw_weights(known.network.nodes[0], known, seed=5)[0]
