@@ -10,7 +10,7 @@ from ...tools.report_schema import Layer, Macs, Report
 from ...tools.targets import find_target
 from ..gospa_vs_sparten.ratios import SRAM, Side, side
 from .figures import Figure, Number
-from .lab import Lab, Run
+from .lab import Lab, LackingError, Run
 from .verdicts import Measured
 
 MEBIBYTE = 1 << 20
@@ -190,6 +190,8 @@ def mac_activity(figure: Figure, lab: Lab) -> Measured:
         wide = {n.name for n in network.nodes if n.output_shape[0] >= MANY_FILTERS}
         layers = _layers(lab.report(Run(name, figure.ours, figure.batch)), "conv")
         shares = [x.occupied for x in layers if x.name in wide and x.occupied is not None]
+        if not shares:
+            raise LackingError(f"{name} has no convolution of {MANY_FILTERS} filters")
         return 100 * fmean(shares)
 
     return _collect(figure, find, f"convolutions of {MANY_FILTERS} filters and more")
