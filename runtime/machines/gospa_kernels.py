@@ -7,7 +7,7 @@ from the least significant one of the first word on.
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import array, jit, types
+from ..jit import array, jit, popcount, types
 
 Masks = npt.NDArray[np.uint64]
 Int16s = npt.NDArray[np.int16]
@@ -25,21 +25,78 @@ RULES = ("bits", "bm_bits", "act_rd", "ring_entries", "ring_slots")
 
 _I64 = types.int64
 _U64 = types.uint64
+_MASK = array(_U64, 1, is_read_only=True)
 _MASKS = array(_U64, 2, is_read_only=True)
+_SETS = array(types.uint8, 2, is_read_only=True)
 _NUMBERS = array(_I64, 1, is_read_only=True)
 _VALUES = array(types.int16, 2, is_read_only=True)
 _PLACES = array(types.int32, 2, is_read_only=True)
 _ONE = np.uint64(1)
 
 
-@jit(_I64(_U64))
-def popcount(word: np.uint64) -> int:
-    """Ones of a word."""
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    pairs = np.uint64(0x3333333333333333)
-    word = (word & pairs) + ((word >> np.uint64(2)) & pairs)
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+@jit(
+    _I64(_MASK, _MASKS, _MASK, _SETS, array(types.int32, 1), array(_U64, 1), array(_I64, 1)),
+    inline="always",
+)
+def _expand(
+    box: Masks,
+    reach: Masks,
+    allowed: Masks,
+    is_set: Flags,
+    work: Int32s,
+    union: Masks,
+    counts: Int64s,
+) -> int:
+    """Expand a channel's activations and filter them; the pairs that are kept.
+
+    Args:
+        box: [words], the channel's bitmap.
+        reach: As for `run_row`.
+        allowed: [2], its static sparsity filter.
+        is_set: [R*S, filters].
+        work: [filters], set to the MACs of each PE.
+        union: [words], set to the activations that a kept position meets.
+        counts: Is added to.
+    """
+    taps, pes = is_set.shape
+    words = box.shape[0]
+    work[:] = 0
+    union[:] = 0
+    kept_pairs = 0
+    for p in range(taps):
+        n = 0
+        for w in range(words):
+            n += popcount(box[w] & reach[p, w])
+        if n == 0:
+            continue
+        counts[3] += n
+        if (allowed[p // 64] >> np.uint64(p % 64)) & _ONE == 0:
+            continue
+        kept_pairs += n
+        for w in range(words):
+            union[w] |= reach[p, w]
+        weights = 0
+        for k in range(pes):
+            work[k] += np.int32(n) * np.int32(is_set[p, k])
+            weights += is_set[p, k]
+        counts[8] += weights
+    return kept_pairs
+
+
+@jit(
+    _I64(_I64, array(types.int32, 1, is_read_only=True), array(_I64, 1), array(_I64, 1)),
+    inline="always",
+)
+def _multiply(ready: int, work: Int32s, finish: Int64s, counts: Int64s) -> int:
+    """Let all PEs pass a slot that is delivered at `ready`; when the slowest has."""
+    slowest = 0
+    for k in range(work.shape[0]):
+        counts[7] += work[k]
+        if work[k] == 0:
+            counts[10] += 1
+        finish[k] = max(finish[k], ready) + max(1, work[k])
+        slowest = max(slowest, finish[k])
+    return slowest
 
 
 @jit(_I64(_MASKS, _MASKS, _MASKS, array(types.uint8, 3, is_read_only=True), _NUMBERS,
@@ -58,67 +115,36 @@ def run_row(
         counts: Is added to, see `COUNTERS`.
     """
     nch, words = boxes.shape
-    taps, pes = is_set.shape[1], is_set.shape[2]
+    pes = is_set.shape[2]
     bits, bm_bits, act_rd, entries, most = rules[0], rules[1], rules[2], rules[3], rules[4]
     scan = max(1, (bits + bm_bits - 1) // bm_bits)
-    done = np.zeros(nch + 1, np.int64)
-    held = np.zeros(nch + 1, np.int64)
-    finish = np.zeros(pes, np.int64)
-    work = np.zeros(pes, np.int32)
+    done, held = np.zeros(nch + 1, np.int64), np.zeros(nch + 1, np.int64)
+    finish, work = np.zeros(pes, np.int64), np.zeros(pes, np.int32)
     union = np.zeros(words, np.uint64)
-    ready = 0
-    last = 0
+    ready = last = 0
     for c in range(nch):
         if filters[c, 0] == 0 and filters[c, 1] == 0:
             continue
+        kept_pairs = _expand(boxes[c], reach, filters[c], is_set[c], work, union, counts)
         nnz = 0
         for w in range(words):
             nnz += popcount(boxes[c, w])
-            union[w] = 0
-        kept_pairs = 0
-        work[:] = 0
-        for p in range(taps):
-            n = 0
-            for w in range(words):
-                n += popcount(boxes[c, w] & reach[p, w])
-            if n == 0:
-                continue
-            counts[3] += n
-            if (filters[c, p // 64] >> np.uint64(p % 64)) & _ONE == 0:
-                continue
-            kept_pairs += n
-            for w in range(words):
-                union[w] |= reach[p, w]
-            weights = 0
-            for k in range(pes):
-                work[k] += np.int32(n) * np.int32(is_set[c, p, k])
-                weights += is_set[c, p, k]
-            counts[8] += weights
+            counts[2] += popcount(boxes[c, w] & union[w])
         counts[0] += 1
         counts[1] += nnz
         counts[4] += kept_pairs
         counts[5] += (bits + 63) // 64
         counts[6] += (nnz + 3) // 4
         counts[11] = max(counts[11], nnz)
-        for w in range(words):
-            counts[2] += popcount(boxes[c, w] & union[w])
         m = last
         while m > 0 and last - m + 2 <= most and held[last] - held[m - 1] + nnz <= entries:
             m -= 1
         ready = max(ready, done[m]) + max(scan, (nnz + act_rd - 1) // act_rd)
-        if kept_pairs == 0:
-            continue
-        last += 1
-        held[last] = held[last - 1] + nnz
-        counts[9] += pes
-        slowest = 0
-        for k in range(pes):
-            counts[7] += work[k]
-            if work[k] == 0:
-                counts[10] += 1
-            finish[k] = max(finish[k], ready) + max(1, work[k])
-            slowest = max(slowest, finish[k])
-        done[last] = slowest
+        if kept_pairs:
+            last += 1
+            held[last] = held[last - 1] + nnz
+            counts[9] += pes
+            done[last] = _multiply(ready, work, finish, counts)
     return max(ready, done[last])
 
 

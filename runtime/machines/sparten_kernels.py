@@ -56,6 +56,65 @@ def fill_columns(
 
 @jit(
     _I64(
+        array(types.uint64, 1, is_read_only=True), array(types.uint64, 2, is_read_only=True),
+        array(types.uint8, 1, is_read_only=True), _I64, _I64, array(_I64, 1), array(_I64, 1),
+        array(_I64, 1),
+    ),
+    inline="always",
+)  # fmt: skip
+def _join(
+    mask: Words,
+    filters: Words,
+    cus: Bytes,
+    join_lat: int,
+    join_bubble: int,
+    matches: Int64s,
+    work: Int64s,
+    totals: Int64s,
+) -> int:
+    """Join a chunk with a chunk of all filters; the cycles of the slowest CU.
+
+    Args:
+        mask: [words], of the input chunk.
+        filters: [words, filters].
+        cus: [filters], the CU of each.
+        join_lat: As for `join_chunks`, like `join_bubble`.
+        join_bubble: See there.
+        matches: [filters], written to.
+        work: [CUs], written to.
+        totals: Is added to.
+    """
+    words, count = filters.shape
+    matches[:] = 0
+    for word in range(words):
+        for k in range(count):
+            matches[k] += popcount(mask[word] & filters[word, k])
+    work[:] = 0
+    slowest = np.int64(0)
+    for k in range(count):
+        cost = max(join_lat, matches[k]) + join_bubble
+        totals[1] += matches[k]
+        totals[2] += cost
+        total = work[cus[k]] + cost
+        work[cus[k]] = total
+        slowest = max(slowest, total)
+    return int(slowest)
+
+
+@jit(array(_I64, 1)(array(types.uint8, 2, is_read_only=True), _I64))
+def _count_users(cus: Bytes, cu_count: int) -> Int64s:
+    """How many CUs have a filter, [chunks or 1]."""
+    users = np.zeros(cus.shape[0], np.int64)
+    for row in range(cus.shape[0]):
+        has_filter = np.zeros(cu_count, np.int64)
+        for k in range(cus.shape[1]):
+            has_filter[cus[row, k]] = 1
+        users[row] = np.count_nonzero(has_filter)
+    return users
+
+
+@jit(
+    _I64(
         _PIXELS, array(types.uint64, 3, is_read_only=True), _PIXELS,
         array(types.uint64, 3, is_read_only=True), array(types.uint8, 2, is_read_only=True),
         _I64, _I64, _I64, _I64, _I64, _I64, _I64, array(_I64, 1),
@@ -96,41 +155,25 @@ def join_chunks(
     Returns:
         The cluster's cycles, without `pipe`.
     """
-    nc, words, chunks, count = masks.shape[1], masks.shape[2], filters.shape[0], filters.shape[2]
-    matches = np.empty(count, np.int64)
-    work = np.zeros(cu_count, np.int64)
-    users = np.zeros(cus.shape[0], np.int64)
-    for row in range(cus.shape[0]):
-        work[:] = 0
-        for k in range(count):
-            work[cus[row, k]] = 1
-        users[row] = work.sum()
+    nc = masks.shape[1]
+    matches, work = np.empty(filters.shape[2], np.int64), np.empty(cu_count, np.int64)
+    users = _count_users(cus, cu_count)
     cycles = np.int64(0)
     longest = np.int64(-1)  # the chunk before: joins, or its predecessor's psums
     for position in range(pixels.shape[0]):
-        for i in range(chunks):
+        for i in range(filters.shape[0]):
             pixel = pixels[position, (lo + i) // nc]
             if pixel < 0:
                 continue
             part = (lo + i) % nc
+            row = i if cus.shape[0] > 1 else 0
             nonzeros = counts[pixel, part]
             load = max(1, (chunk + 16 * nonzeros + bus_bits - 1) // bus_bits)
             cycles += max(longest, load)  # before the first chunk, longest is less
-            matches[:] = 0
-            for word in range(words):
-                mask = masks[pixel, part, word]
-                for k in range(count):
-                    matches[k] += popcount(mask & filters[i, word, k])
-            row = i if cus.shape[0] > 1 else 0
-            work[:] = 0
-            for k in range(count):
-                cost = max(join_lat, matches[k]) + join_bubble
-                totals[1] += matches[k]
-                totals[2] += cost
-                work[cus[row, k]] += cost
-            slowest = np.int64(0)
-            for cu in range(cu_count):
-                slowest = max(slowest, work[cu])
+            slowest = _join(
+                masks[pixel, part], filters[i], cus[row], join_lat, join_bubble, matches, work,
+                totals,
+            )  # fmt: skip
             longest = slowest if longest < 0 else max(slowest, rho)
             totals[0] += 1
             totals[3] += nonzeros
