@@ -33,10 +33,10 @@ from ..targets.gospa_mapping import (
     SumsOp,
     Weights,
     dense_pairs,
-    find_order,
     generated_pairs,
     tiles_of,
 )
+from ..targets.gospa_order import find_order
 from ..weights import WeightStore
 from .pack_weights import attach_packed
 

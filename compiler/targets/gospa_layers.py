@@ -15,7 +15,8 @@ from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import ints
 from ..requirements import require
 from .base import PackedWeights
-from .gospa_mapping import Layer, Mapping, Order, SumsOp, Weights
+from .gospa_mapping import Layer, Mapping, SumsOp, Weights
+from .gospa_order import Order
 
 ORDER = "gospa_order"
 """Attribute of a layer: its `Order`."""
@@ -37,7 +38,9 @@ def order_attribute(order: Order) -> DictionaryAttr:
     """An order for the IR; long lists of numbers in short form."""
     blocks = ArrayAttr([ints(*numbers) for numbers in order.block_numbers()])
     filters = ints(*order.filters)
-    return DictionaryAttr({"loops": StringAttr(order.loops), "filters": filters, "blocks": blocks})
+    behind = {"behind": ints(*order.behind)} if order.behind else {}
+    loops = StringAttr(order.loops)
+    return DictionaryAttr({"loops": loops, "filters": filters, "blocks": blocks, **behind})
 
 
 def order_of(op: SumsOp) -> Order:

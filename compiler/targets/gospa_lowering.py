@@ -20,16 +20,8 @@ from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import MatmulOp, residual_of
 from ..layout import View, address_of, view_of
 from .gospa_layers import mapping_of, order_of
-from .gospa_mapping import (
-    BY_FILTERS,
-    Block,
-    Chunk,
-    Layer,
-    OutputTile,
-    SumsOp,
-    resident_bases,
-    tiles_of,
-)
+from .gospa_mapping import Layer, OutputTile, SumsOp, tiles_of
+from .gospa_order import BY_FILTERS, Block, Chunk, resident_bases
 
 TileSet = list[OutputTile]
 
@@ -49,7 +41,7 @@ class _Kept:
     weights: dict[int, tuple[int, tuple[int, int]]] = field(
         default_factory=dict[int, tuple[int, tuple[int, int]]]
     )
-    """First halfword: (halfwords, (block, chunk))."""
+    """First halfword: (halfwords, (block, chunk)); both are channels if streams lie `behind`."""
     boxes: dict[int, tuple[int, int, int]] = field(default_factory=dict[int, tuple[int, int, int]])
     """Half: (tile set, first channel, one past the last)."""
 
@@ -79,7 +71,7 @@ class SumsLowering:
         offsets = iter(from_attribute(self.op.attributes["tile_offsets"]))
         self._streams = [[base + next(offsets) for _ in b.chunks] for b in self.order]
         self._bases: dict[tuple[int, int], int] | None = None
-        self._is_shared = False
+        self._is_shared = self._is_behind = False
         self.kept = _Kept()
 
     def emit(self) -> None:
@@ -106,6 +98,9 @@ class SumsLowering:
     def _by_tiles(self, blocks: list[tuple[int, Block]]) -> None:
         """All k-blocks over every tile set; they share its boxes if their chunks are few."""
         self._bases = self._resident(blocks)
+        self._is_behind = blocks[0][1].group in self.order.behind
+        if self._is_behind:
+            self._load_behind(blocks)
         is_once = all(len(block.chunks) <= 2 for _, block in blocks)
         cuts = {tuple(chunk[:2] for chunk in block.chunks) for _, block in blocks}
         self._is_shared = is_once and len(cuts) > 1
@@ -139,6 +134,15 @@ class SumsLowering:
             for chunk, base in enumerate(mine)
         }
 
+    def _load_behind(self, blocks: list[tuple[int, Block]]) -> None:
+        """Load all streams of a conv group at once, one behind the other in every PE."""
+        self._bases, channels = {}, 0
+        for at, block in blocks:
+            for index, chunk in enumerate(block.chunks):
+                self._bases[at, index] = channels
+                channels += chunk.c1 - chunk.c0
+                self._load_weights(at, index, chunk, block.f1 - block.f0)
+
     def _accumulate(self, at: int, block: Block, q: int) -> None:
         """Run a k-block on a tile set, drain and finish it."""
         tiles, nf = self.sets[q], block.f1 - block.f0
@@ -159,6 +163,7 @@ class SumsLowering:
                     nt=len(tiles),
                     skip=boxes.skip,
                     over=boxes.over,
+                    behind=int(self._is_behind),
                 )
             )
         words = nf * sum(tile.area for tile in tiles)
@@ -174,7 +179,7 @@ class SumsLowering:
         for base, (_, held) in self.kept.weights.items():
             if held == key:
                 return base
-        size = chunk.room
+        size = chunk.c1 - chunk.c0 if self._is_behind else chunk.room
         if self._bases is not None:
             base = self._bases[key]
         else:
@@ -189,6 +194,7 @@ class SumsLowering:
             Ldw(
                 daddr=self._streams[at][index] // 2,
                 base=base,
+                behind=int(self._is_behind),
                 nch=chunk.c1 - chunk.c0,
                 nf=nf,
                 a_s=self.mapping.a_s,

@@ -23,6 +23,10 @@ MOST_TAPS = 128
 """Kernel positions (R*S) that a static sparsity filter has bits for."""
 
 
+ANYWHERE = Region("wmem", 0, 1 << 12)
+"""The streams that lie behind others: only the PEs know where."""
+
+
 class GospaSpec(BaseSpec, frozen=True, kw_only=True):
     """GoSPA's parameters under the sheet's names (section 2)."""
 
@@ -162,14 +166,16 @@ class Ldw(Instruction):
     """Load weight streams of `nf` filters and form the static sparsity filters of their groups.
 
     The stream of filter q goes to rows rk*as .. rk*as+as-1, rk = q div cols, in column q mod cols,
-    from halfword `base` of the PE's weight memory on.
+    from halfword `base` of the PE's weight memory on, or, with `behind`, behind the streams of
+    `base` channels that begin at halfword 0: in every PE where its own end.
     """
 
     mnemonic = "gs.ldw"
     opcode = 0x12
     unit = "ld"
     daddr = Field(87, 56, "first stream in DRAM", unit="halfwords")
-    base = Field(55, 43, "first halfword of the weight memory", unit="halfwords")
+    behind = Field(55, 55, "1: `base` counts channels, not halfwords")
+    base = Field(54, 43, "first halfword of the weight memory", unit="halfwords")
     nch = Field(42, 30, "channels of a stream")
     nf = Field(29, 22, "filters")
     a_s = Field(21, 19, "rows that work on the same filters, the sheet's `as`")
@@ -179,7 +185,7 @@ class Ldw(Instruction):
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the streams, whose bitmaps tell their length; write their room in any PE."""
         del registers
-        room = Region("wmem", self.base, self.room)
+        room = ANYWHERE if self.behind else Region("wmem", self.base, self.room)
         return Footprint((Region("dram", 2 * self.daddr, 1),), (room,))
 
 
@@ -244,13 +250,15 @@ class Run(Instruction):
     nt = Field(50, 48, "tiles")
     skip = Field(47, 35, "channels that lie in the half before the chunk")
     over = Field(34, 22, "the chunk's last channels, that lie at the start of the other half")
+    behind = Field(21, 21, "1: `base` counts channels, as that of `gs.ldw`")
 
     def footprint(self, registers: Mapping[Any, Instruction]) -> Footprint:
         """Read the half and what `gs.ldw` wrote from `base` on; add to the bank."""
         del registers
         bank = Region("acc", self.bank, 1)
         halves = Region("act", 0, 2) if self.over else Region("act", self.half, 1)
-        reads = (halves, Region("wmem", self.base, SELF_DELIMITING))
+        streams = ANYWHERE if self.behind else Region("wmem", self.base, SELF_DELIMITING)
+        reads = (halves, streams)
         return Footprint(reads if self.clear else (*reads, bank), (bank,))
 
 

@@ -3,6 +3,8 @@
 No memories, no interpreter: `gospa_run` decodes bytes for them and stores what they return.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -113,6 +115,18 @@ class Weights:
         return np.packbits(flags, axis=1, bitorder="little").view("<u8")
 
     @cached_property
+    def _parts(self) -> dict[int, Weights]:
+        return {}
+
+    def behind(self, channels: int) -> Weights:
+        """The weights of all channels but the first."""
+        if not channels:
+            return self
+        if channels not in self._parts:
+            self._parts[channels] = Weights(np.ascontiguousarray(self.values[:, channels:]))
+        return self._parts[channels]
+
+    @cached_property
     def _checked(self) -> dict[bytes, Masks]:
         return {}
 
@@ -142,7 +156,7 @@ class Boxes:
     values: Values
     masks: Masks
 
-    def part(self, skip: int, rest: "Boxes | None") -> "Boxes":
+    def part(self, skip: int, rest: Boxes | None) -> Boxes:
         """All channels but the first `skip`, then those of `rest`."""
         values, masks = self.values[skip:], self.masks[skip:]
         if rest is not None:

@@ -80,7 +80,8 @@ class Decoded(NamedTuple):
 
 
 WEIGHTS, BOXES, PATCHES = "weights", "boxes", "patches"
-"""Kinds of keys of the cache: (WEIGHTS, first row, base), (BOXES, row, half), (PATCHES, half)."""
+"""Kinds of keys of the cache: (WEIGHTS, first row, base, channels passed), (BOXES, row, half) and
+(PATCHES, half)."""
 
 
 def forget_weights(state: State, first: int, last: int) -> None:

@@ -11,7 +11,7 @@ from ...isa.formats.gospa_vectors import Halfwords, Masks, bitmap_halfwords
 from ...isa.targets.gospa import CHUNK, MOST_TAPS, GospaSpec, Lda, Ldw, Map
 from ..base import dma_cycles
 from ..machine import Cost, State
-from .gospa_memories import Places, check_rows, forget_weights, require
+from .gospa_memories import Places, check_rows, filter_halfwords, forget_weights, require
 
 
 def lda_cost(state: State, inst: Lda) -> Cost:
@@ -57,9 +57,10 @@ def lda(state: State, inst: Lda) -> None:
 
 
 class _Group(NamedTuple):
-    """The streams of a filter group, [filters, halfwords of the longest], and its filters."""
+    """A filter group: its streams [filters, halfwords of the longest], sizes, static filters."""
 
     streams: Halfwords
+    sizes: list[int]
     filters: Masks
 
 
@@ -73,7 +74,7 @@ def ldw_cost(state: State, inst: Ldw) -> Cost:
         f"{MOST_TAPS} kernel positions",
     )
     require(
-        inst.base + room <= 2 * spec.w_half,
+        bool(inst.behind) or inst.base + room <= 2 * spec.w_half,
         f"base={inst.base} and room={room} end beyond a PE's {2 * spec.w_half} halfwords",
     )
     data = _behind(state, 2 * inst.daddr)
@@ -97,7 +98,7 @@ def ldw_cost(state: State, inst: Ldw) -> Cost:
         streams = np.zeros((len(mine), max(sizes)), np.uint16)
         for at, (q, size) in enumerate(zip(mine, sizes, strict=True)):
             streams[at, :size] = data[starts[q] : found.ends[q]]
-        groups.append(_Group(streams, union))
+        groups.append(_Group(streams, sizes, union))
     state.scratch["groups"] = groups
     return Cost(dma_cycles(spec, nbytes), {"dram_weight_bytes": nbytes})
 
@@ -118,11 +119,34 @@ def ldw(state: State, inst: Ldw) -> None:
         ldw_cost(state, inst)
     places = Places(state.spec)
     groups: list[_Group] = state.scratch["groups"]
-    forget_weights(state, inst.base, inst.base + inst.room)
-    for rk, (streams, filters) in enumerate(groups):
-        raw = filters.astype("<u8").view("<u2").reshape(inst.nch, -1)
+    first = filter_halfwords(inst.base, inst.rs) if inst.behind else inst.base
+    forget_weights(state, first, 2 * state.spec.w_half if inst.behind else first + inst.room)
+    for rk, group in enumerate(groups):
+        raw = group.filters.astype("<u8").view("<u2").reshape(inst.nch, -1)
         kept = raw[:, : bitmap_halfwords(inst.rs)]
-        count, longest = streams.shape
+        count, longest = group.streams.shape
         for row in range(rk * inst.a_s, (rk + 1) * inst.a_s):
-            state.memories["wmem"].scatter(places.streams(row, inst.base, longest, count), streams)
-            state.memories["ssf"].write(places.filters(row, inst.base), kept)
+            if inst.behind:
+                _write_behind(state, inst, row, group)
+            else:
+                region = places.streams(row, inst.base, longest, count)
+                state.memories["wmem"].scatter(region, group.streams)
+            state.memories["ssf"].write(places.filters(row, first), kept)
+
+
+def _write_behind(state: State, inst: Ldw, row: int, group: _Group) -> None:
+    """Write each stream behind those of the `base` channels that its PE has already."""
+    memory, places, room = state.memories["wmem"], Places(state.spec), 2 * state.spec.w_half
+    for pe, (stream, size) in enumerate(zip(group.streams, group.sizes, strict=True)):
+        address = places.streams(row, 0, 0, 0).base + pe * places.pe_bytes
+        held: Any = memory.tensor(address, (room,), (2,), "uint16")
+        try:
+            start = int(gospa_vectors.measure(held, 1, inst.base, inst.rs, 1).ends[0])
+        except EncodingError as error:
+            where = f"weight memory of row {row}, PE {pe}, {error.where}"
+            raise TrapError(error.message, where, "base counts the channels before") from error
+        require(
+            start + size <= room,
+            f"PE {pe} has {start} of {room} halfwords in use: a stream of {size} does not fit",
+        )
+        memory.write(address + 2 * start, stream[:size])

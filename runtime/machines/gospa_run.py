@@ -104,11 +104,13 @@ class Chunk:
         self.geometries = [geometry_of(self.state, rs) for rs in range(self.inst.nt)]
         self.places = Places(self.state.spec)
         taps = self.geometries[0].taps
-        spare = 2 * self.state.spec.w_half - self.inst.base
+        base = self.inst.base
+        self.first = filter_halfwords(base, taps) if self.inst.behind else base
+        spare = 2 * self.state.spec.w_half - self.first
         require(
             filter_halfwords(self.inst.nch, taps) <= spare,
             f"nch={self.inst.nch} bitmaps of {taps} bits do not fit the {spare} halfwords from "
-            f"base={self.inst.base} on",
+            f"base={base} on",
         )
 
     @cached_property
@@ -122,20 +124,21 @@ class Chunk:
     def _group_weights(self, rows: list[Row]) -> list[Weights]:
         """The weights of rows that work on the same filters."""
         inst, memory, first = self.inst, self.state.memories["wmem"], rows[0]
-        shape = (first.filters, inst.nch, self.geometries[0].taps)
-        start = self.places.streams(first.number, inst.base, 0, 0).base
-        pitch, length = self.places.pe_bytes, 2 * self.state.spec.w_half - inst.base
+        base, passed = (0, inst.base) if inst.behind else (inst.base, 0)
+        shape = (first.filters, passed + inst.nch, self.geometries[0].taps)
+        start = self.places.streams(first.number, base, 0, 0).base
+        pitch, length = self.places.pe_bytes, 2 * self.state.spec.w_half - base
         steps = (self.state.spec.cols * pitch, pitch, 2)
         view: Any = memory.tensor(start, (len(rows), first.filters, length), steps, "uint16")
-        key = WEIGHTS, first.number, inst.base
+        key = WEIGHTS, first.number, base, passed
         held = self.state.cache.get(key)
         if not held or held.shape != shape or not _stands(view, held.raw):
             held = _decode_streams(view, shape, first.number)
             self.state.cache[key] = held
         longest = held.raw.shape[-1]
         for row in rows:
-            memory.log.read(self.places.streams(row.number, inst.base, longest, row.filters))
-        return held.value
+            memory.log.read(self.places.streams(row.number, base, longest, row.filters))
+        return [weights.behind(passed) for weights in held.value]
 
     @cached_property
     def filters(self) -> list[Masks]:
@@ -147,7 +150,7 @@ class Chunk:
         found: list[Masks] = []
         size = 2 * filter_halfwords(self.inst.nch, self.geometries[0].taps)
         for row, weights in zip(self.rows, self.weights, strict=True):
-            address = self.places.filters(row.number, self.inst.base)
+            address = self.places.filters(row.number, self.first)
             raw = self.state.memories["ssf"].read(address, size).tobytes()
             masks = weights.filters_of(raw)
             require(
@@ -190,10 +193,8 @@ class Chunk:
         memory = self.state.memories["act"]
         shape = (nch, self.geometries[row.rs].bits)
         # Before anything is decoded: the fields can ask for more than the host has.
-        bitmaps, room = (
-            nch * gospa_vectors.bitmap_halfwords(shape[1]),
-            self.state.spec.act_half,
-        )
+        bitmaps = nch * gospa_vectors.bitmap_halfwords(shape[1])
+        room = self.state.spec.act_half
         require(
             bitmaps <= room,
             f"the bitmaps of {nch} boxes take {bitmaps} halfwords, but half an "

@@ -9,12 +9,11 @@ from spcc.compiler.backend.window import Window
 from spcc.compiler.targets.gospa_mapping import (
     Layer,
     dense_pairs,
-    find_order,
     generated_pairs,
-    resident_bases,
     search,
     tiles_of,
 )
+from spcc.compiler.targets.gospa_order import find_order, resident_bases
 from spcc.isa.targets.gospa import GospaSpec
 from spcc.tests.golden import gospa_golden_plan as golden
 from spcc.tests.golden.gospa_golden_plan import FOLD

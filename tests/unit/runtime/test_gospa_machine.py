@@ -27,11 +27,20 @@ SUMS = [[[9, 2], [6, 0]], [[-10, -4], [0, 2]]]
 INPUT, WEIGHTS = 0, 256
 """Bytes of DRAM where its input and its weight streams lie; then a stream that ends too early."""
 LDA = {"rows": 1, "half": 0, "nch": 2, "bh": 3, "bw": 3, "x0": 0, "daddr": 0}
-LDW = {"daddr": WEIGHTS // 2, "base": 0, "nch": 2, "nf": 2, "a_s": 1, "rs": 4, "room": 5}
+LDW = {
+    "daddr": WEIGHTS // 2,
+    "behind": 0,
+    "base": 0,
+    "nch": 2,
+    "nf": 2,
+    "a_s": 1,
+    "rs": 4,
+    "room": 5,
+}
 CFG = {"r": 2, "s": 2, "uh": 1, "uw": 1, "dh": 1, "dw": 1, "a_s": 1}
 TILE = {"rs": 0, "eh": 2, "ew": 2, "bh": 3, "bw": 3, "oh": 0, "ow": 0}
 RUN = {"base": 0, "half": 0, "nch": 2, "bank": 0, "clear": 1, "nf": 2, "nt": 1,
-       "skip": 0, "over": 0}  # fmt: skip
+       "skip": 0, "over": 0, "behind": 0}  # fmt: skip
 DRN = {"bank": 0, "nf": 2, "nt": 1, "oaddr": 3}
 
 
@@ -117,6 +126,33 @@ def test_streams_of_shared_filters(state: State) -> None:
     for row in range(2):
         assert pes[row, 0, 7:12].tolist() == [6, 3, 0xFFFD, 1, 1]
         assert not pes[row, 1].any()
+
+
+def test_streams_behind_others(state: State) -> None:
+    """The streams of both channels, then those of the first: in each PE behind its own end."""
+    load(state)
+    execute(state, Ldw(**{**LDW, "behind": 1, "base": 2}))
+    pes = state.memories["wmem"].data.view("<u2").reshape(4, 2 * SPEC.w_half)
+    assert pes[0, 5:11].tolist() == [6, 3, 0xFFFD, 1, 1, 0]
+    assert pes[1, 4:9].tolist() == [0, 0xA, 0xFFFE, 4, 0]
+    assert state.memories["ssf"].data.view("<u2")[:5].tolist() == [6, 0xB, 6, 0xB, 0]
+    cost = execute(state, Run(**{**RUN, "behind": 1, "base": 2}))
+    assert cost.cycles == 11
+    assert drained(state) == SUMS
+
+
+def test_streams_behind_others_do_not_fit(state: State) -> None:
+    load(state)
+    for base in range(2, 14, 2):
+        execute(state, Ldw(**{**LDW, "behind": 1, "base": base}))
+    assert state.memories["wmem"].data.view("<u2")[35:40].tolist() == [0] * 5
+    state.memories["wmem"].data.view("<u2")[35] = 8
+    with pytest.raises(TrapError, match="a value is 0") as caught:
+        execute(state, Ldw(**{**LDW, "behind": 1, "base": 15}))
+    assert caught.value.where == "weight memory of row 0, PE 0, stream 0, vector 14 at halfword 35"
+    state.memories["wmem"].data.view("<u2")[35:37] = 1, 1
+    with pytest.raises(TrapError, match="PE 0 has 37 of 40 halfwords in use: a stream of 5 does"):
+        execute(state, Ldw(**{**LDW, "behind": 1, "base": 15}))
 
 
 @pytest.mark.parametrize(("half", "skip"), [(0, 0), (1, 0), (0, 2), (1, 1)])
@@ -230,6 +266,7 @@ def test_what_is_touched_is_within_the_footprint(state: State) -> None:
         (Run(**{**RUN, "nt": 2}), "nt=2 is outside 1..1"),
         (Run(**{**RUN, "nt": 0}), "nt=0 is outside 1..1"),
         (Run(**{**RUN, "nch": 41}), "nch=41 bitmaps of 4 bits do not fit the 40 halfwords"),
+        (Run(**{**RUN, "behind": 1, "base": 39}), "nch=2 bitmaps of 4 bits do not fit the 1 half"),
         (Run(**{**RUN, "over": 2}), "over=2 leaves none of nch=2 channels in the half"),
         (Run(**{**RUN, "skip": 8191}), "the bitmaps of 8193 boxes take 8193 halfwords"),
         (Drn(**{**DRN, "nt": 2}), "nt=2 is outside 1..1"),
