@@ -25,7 +25,7 @@ from .context import CALIBRATION_KEY, CompilerContext, attach_target, main_of, t
 from .dialects import all_dialects
 from .dialects.onnx_values import from_text, to_text
 from .dialects.program import from_attribute, to_attribute
-from .dialects.sparse_tensor import Conv2dOp, HostCallOp, MatmulOp, WeightOp
+from .dialects.sparse_tensor import HostCallOp, SumsOp, WeightOp
 from .dialects.target import InstructionOp, make_dialect
 from .dumps import Dump
 from .passes import all_passes
@@ -297,7 +297,7 @@ def used_keys(module: ModuleOp, store: WeightStore) -> set[str]:
 def host_calls(module: ModuleOp) -> list[tuple[str, str, str]]:
     """(node, operator, reason) of every host call, in order."""
     return [
-        (from_text(op.nodes.data[0]), op.op_type.data, op.reason.data)
+        (from_text(op.nodes.data[0]), from_text(op.op_type), op.reason.data)
         for op in main_of(module).body.block.ops
         if isinstance(op, HostCallOp)
     ]
@@ -307,7 +307,7 @@ def pruned_sources(module: ModuleOp, store: WeightStore) -> dict[str, Array]:
     """The layers' weights under their ONNX tensor's name, in its layout but perhaps scaled."""
     pruned: dict[str, Array] = {}
     for op in main_of(module).body.block.ops:
-        weight = op.weight.owner if isinstance(op, Conv2dOp | MatmulOp) else None
+        weight = op.weight.owner if isinstance(op, SumsOp) else None
         if isinstance(weight, WeightOp) and weight.source is not None:
             array = store[weight.key.data]
             pruned[from_text(weight.source)] = array.T if weight.transposed is not None else array

@@ -7,11 +7,9 @@ from xdsl.ir import Attribute, SSAValue
 
 from .context import main_of
 from .dialects.encoding import EncodingAttr, encoding_of
-from .dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from .dialects.sparse_tensor import SumsOp, WeightOp
 from .requirements import require
 from .weights import Array, WeightStore
-
-SumsOp = Conv2dOp | MatmulOp
 
 
 def sums_layers(module: ModuleOp) -> list[SumsOp]:

@@ -13,9 +13,9 @@ from xdsl.ir import Operation
 
 from ...isa.encoding import Instruction
 from ...isa.window import input_rows
-from ..dialects.sparse_tensor import AffineOp, Conv2dOp, MatmulOp, PoolOp, shape_of
+from ..dialects.sparse_tensor import AffineOp, Conv2dOp, MatmulOp, PoolOp, SumsOp, shape_of
 
-WindowLayer = Conv2dOp | MatmulOp | PoolOp
+WindowLayer = SumsOp | PoolOp
 """The layers that have a window, and a tiling."""
 Weights = npt.NDArray[np.int16]
 

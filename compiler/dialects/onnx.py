@@ -41,10 +41,10 @@ from .onnx_values import (
     Tensor,
     TensorKeyAttr,
     Value,
+    check_texts,
     decode_value,
     from_text,
     is_encoded,
-    is_text,
     parse_entry,
     print_entry,
     to_text,
@@ -139,9 +139,7 @@ class NodeOp(IRDLOperation):
             raise VerifyException(
                 f"{self.name} has {len(self.results)} results but {len(self.output_names)} names"
             )
-        for text in (self.node_name, *self.output_names):
-            if not is_text(text):
-                raise VerifyException(f"{text} has a malformed escape")
+        check_texts(self.node_name, *self.output_names)
         for name, value in self.attributes_.data.items():
             if not is_encoded(value):
                 raise VerifyException(
@@ -230,9 +228,7 @@ class CustomOp(NodeOp):
     def verify_(self) -> None:
         """Check domain and operator too."""
         super().verify_()
-        for text in (self.domain_, self.op_type_):
-            if not is_text(text):
-                raise VerifyException(f"{text} has a malformed escape")
+        check_texts(self.domain_, self.op_type_)
 
     def _print_kind(self, printer: Printer) -> None:
         for part in (self.domain_, self.op_type_):

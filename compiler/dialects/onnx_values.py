@@ -38,6 +38,7 @@ from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
 
 Tensor = TensorType[Attribute]
 Value = int | float | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
@@ -166,6 +167,17 @@ def is_text(attribute: StringAttr) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_texts(*attributes: StringAttr) -> None:
+    """Refuse strings that `from_text` cannot read.
+
+    Raises:
+        VerifyException: Naming the first.
+    """
+    for attribute in attributes:
+        if not is_text(attribute):
+            raise VerifyException(f"{attribute} has a malformed escape")
 
 
 def tensor_type(dtype: str | np.dtype[Any], shape: Sequence[int]) -> Tensor:

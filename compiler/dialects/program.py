@@ -88,7 +88,7 @@ def tensor_info(attribute: Attribute) -> TensorInfo:
 
 def layer_attribute(info: LayerInfo) -> DictionaryAttr:
     """A layer of the debug table without its output; counts are left out if there are none."""
-    names = {"name": info.name, "source": info.source}
+    names = {"name": info.name, "op": info.op, "source": info.source}
     plain = {name: getattr(info, name) for name in info.__struct_fields__ if name != "output"}
     plain |= {key: to_text(name).data for key, name in names.items()}
     plain["nodes"] = [to_text(name).data for name in info.nodes]
@@ -107,6 +107,7 @@ def layer_info(attribute: Attribute, output: Attribute | None) -> LayerInfo:
     return msgspec.structs.replace(
         plain,
         name=_raw(plain.name),
+        op=_raw(plain.op),
         source=_raw(plain.source),
         nodes=tuple(map(_raw, plain.nodes)),
         output=None if output is None else tensor_info(output),

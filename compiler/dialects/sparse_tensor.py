@@ -2,7 +2,8 @@
 
 Every layer op names the ONNX nodes it stands for (`nodes`) and the ONNX tensor its result equals
 (`tensor`, empty for what lies between two of them: partial sums, the view that a layer reads), so
-that programs, reports and checks can speak of the user's model. Activations are row-major in the
+that programs, reports and checks can speak of the user's model; ONNX names are written as `to_text`
+does. Activations are row-major in the
 order of their ONNX shape; weights are [K, C/groups, R, S] or [K, C].
 """
 
@@ -45,6 +46,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from . import shape_checks as checks
 from .encoding import BITS, LARGEST_FRAC, EncodingAttr
+from .onnx_values import check_texts, from_text
 
 Tensor = TensorType[Attribute]
 
@@ -101,6 +103,7 @@ class LayerOp(IRDLOperation):
 
     def verify_(self) -> None:
         """Check what all layers have."""
+        check_texts(*self.nodes, self.tensor)
         choices = ", ".join(PLACEMENTS)
         checks.check(
             self.placement.data in PLACEMENTS,
@@ -113,7 +116,8 @@ class LayerOp(IRDLOperation):
     @property
     def label(self) -> str:
         """Where errors and reports say this layer is."""
-        return f"node '{self.nodes.data[0].data}'" if self.nodes.data else f"'{self.tensor.data}'"
+        nodes = self.nodes.data
+        return f"node '{from_text(nodes[0])}'" if nodes else f"'{from_text(self.tensor)}'"
 
     def clip_range(self) -> tuple[float, float]:
         """The epilogue's clip range, infinite where there is none."""
@@ -155,16 +159,13 @@ class WeightOp(IRDLOperation):
     assembly_format = "$key attr-dict `:` type($result)"
 
 
-@irdl_op_definition
-class Conv2dOp(WindowOp):
-    """Convolution of [N, C, H, W] with weights [K, C/groups, R, S], bias [K]."""
+class SumsOp(LayerOp):
+    """A layer that sums products of its input with weights [K, ...]; one bias per filter."""
 
-    name = "sparse_tensor.conv2d"
     input = operand_def(TensorType)
     weight = operand_def(TensorType)
     bias = opt_operand_def(TensorType)
     residual = opt_operand_def(TensorType)
-    groups = prop_def(IntegerAttr)
     product_shift = opt_prop_def(IntegerAttr)
     tiling = opt_prop_def(ArrayAttr[DictionaryAttr])
     result = result_def(TensorType)
@@ -176,32 +177,32 @@ class Conv2dOp(WindowOp):
     )
 
     def verify_(self) -> None:
+        """Check the biases."""
+        super().verify_()
+        bias, weight = self.bias, shape_of(self.weight)
+        checks.check_bias(None if bias is None else shape_of(bias), weight[0] if weight else 0)
+
+
+@irdl_op_definition
+class Conv2dOp(SumsOp, WindowOp):
+    """Convolution of [N, C, H, W] with weights [K, C/groups, R, S], bias [K]."""
+
+    name = "sparse_tensor.conv2d"
+    groups = prop_def(IntegerAttr)
+
+    def verify_(self) -> None:
         """Check that the shapes of input, weights, bias and result agree."""
         super().verify_()
         x, w, y = shape_of(self.input), shape_of(self.weight), shape_of(self.result)
         checks.check_conv(x, w, y, self.groups.value.data)
-        checks.check_bias(None if self.bias is None else shape_of(self.bias), w[0])
         self.check_window(w[2:])
 
 
 @irdl_op_definition
-class MatmulOp(LayerOp):
+class MatmulOp(SumsOp):
     """Product of activations [N, C] with weights [K, C] (transposed), bias [K]: [N, K]."""
 
     name = "sparse_tensor.matmul"
-    input = operand_def(TensorType)
-    weight = operand_def(TensorType)
-    bias = opt_operand_def(TensorType)
-    residual = opt_operand_def(TensorType)
-    product_shift = opt_prop_def(IntegerAttr)
-    tiling = opt_prop_def(ArrayAttr[DictionaryAttr])
-    result = result_def(TensorType)
-    irdl_options = (ParsePropInAttrDict(), AttrSizedOperandSegments(as_property=True))
-    assembly_format = (
-        "$input `,` $weight (`bias` $bias^ `:` type($bias))? "
-        "(`residual` $residual^ `:` type($residual))? attr-dict "
-        "`:` type($input) `,` type($weight) `->` type($result)"
-    )
 
     def verify_(self) -> None:
         """Check that the inner dimensions agree."""
@@ -209,7 +210,6 @@ class MatmulOp(LayerOp):
         x, w, y = shape_of(self.input), shape_of(self.weight), shape_of(self.result)
         if len(x) != 2 or len(w) != 2 or x[1] != w[1] or y != (x[0], w[0]):
             raise VerifyException(f"matmul of {x} with {w} transposed does not give {y}")
-        checks.check_bias(None if self.bias is None else shape_of(self.bias), w[0])
 
 
 @irdl_op_definition
@@ -364,11 +364,12 @@ class HostCallOp(IRDLOperation):
         checks.check(bool(self.nodes.data), "a host call stands for at least one node")
         names, count = len(self.tensors), len(self.results)
         checks.check(names == count, f"host_call has {count} results but {names} names")
+        check_texts(*self.nodes, *self.tensors, self.op_type)
 
     @property
     def label(self) -> str:
         """Where errors and reports say this call is."""
-        return f"node '{self.nodes.data[0].data}'"
+        return f"node '{from_text(self.nodes.data[0])}'"
 
 
 Layer = (

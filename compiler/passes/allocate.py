@@ -16,14 +16,8 @@ from ...isa.errors import PassError
 from ..context import context_of, main_of, target_of
 from ..dialects.encoding import encoding_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import (
-    ConcatOp,
-    ElementwiseOp,
-    ReshapeOp,
-    WeightOp,
-    shape_of,
-)
-from ..layer_weights import SumsOp, weight_op
+from ..dialects.sparse_tensor import ConcatOp, ElementwiseOp, ReshapeOp, SumsOp, WeightOp, shape_of
+from ..layer_weights import weight_op
 from ..layout import (
     ALIGNMENT,
     DRAM,

@@ -182,7 +182,7 @@ class _Conversion:
             properties={
                 "nodes": names(node.node_name.data or node.output_names.data[0].data),
                 "tensors": names(*[to_text(tensor_name(v)).data for v in outputs]),
-                "op_type": StringAttr(node.op_type),
+                "op_type": to_text(node.op_type),
                 "fragment": StringAttr(key),
                 "reason": StringAttr(reason),
             },

@@ -30,6 +30,7 @@ from ..dialects.sparse_tensor import (
     LayerOp,
     MatmulOp,
     ReshapeOp,
+    SumsOp,
     WeightOp,
     shape_of,
 )
@@ -110,7 +111,7 @@ class _Lowering:
         match op:
             case HostCallOp():
                 self._layer(
-                    op.nodes.data, op.op_type.data, "host", op.results[0], op.tensors.data[0]
+                    op.nodes.data, from_text(op.op_type), "host", op.results[0], op.tensors.data[0]
                 )
                 self._host_call(op)
             case ConcatOp() | ReshapeOp() | WeightOp() | ReturnOp():
@@ -214,5 +215,5 @@ def _nominal_macs(op: LayerOp) -> int:
 
 def _product_shift(op: LayerOp) -> int | None:
     """The shift of a layer's products, None where it has none."""
-    shift = op.product_shift if isinstance(op, Conv2dOp | MatmulOp) else None
+    shift = op.product_shift if isinstance(op, SumsOp) else None
     return None if shift is None else shift.value.data

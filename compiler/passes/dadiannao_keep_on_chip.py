@@ -12,8 +12,8 @@ from xdsl.passes import ModulePass
 
 from ..context import target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import ReshapeOp, shape_of
-from ..layer_weights import SumsOp, tiled_layers
+from ..dialects.sparse_tensor import ReshapeOp, SumsOp, shape_of
+from ..layer_weights import tiled_layers
 from ..layout import ON_CHIP
 from ..targets.base import TargetCompiler
 from ..targets.ddn_tiling import Places, warps_of

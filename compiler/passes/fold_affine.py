@@ -17,14 +17,9 @@ from xdsl.pattern_rewriter import (
 
 from ..context import context_of
 from ..dialects.encoding import encoding_of
-from ..dialects.sparse_tensor import (
-    AffineOp,
-    RequantizeOp,
-    ReshapeOp,
-    WeightOp,
-)
+from ..dialects.sparse_tensor import AffineOp, RequantizeOp, ReshapeOp, SumsOp, WeightOp
 from ..layer_properties import merged_properties
-from ..layer_weights import SumsOp, array_of, new_weight, weight_op
+from ..layer_weights import array_of, new_weight, weight_op
 from ..weights import WeightStore
 
 BIAS_BITS = 31

@@ -9,8 +9,8 @@ from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
 from xdsl.passes import ModulePass
 
 from ..context import context_of, target_of
-from ..dialects.sparse_tensor import ints
-from ..layer_weights import SumsOp, array_of, tiled_layers, weight_key
+from ..dialects.sparse_tensor import SumsOp, ints
+from ..layer_weights import array_of, tiled_layers, weight_key
 from ..targets.base import PackedWeights
 from ..weights import WeightStore
 

@@ -15,7 +15,7 @@ from ...isa.errors import PassError
 from ..analysis import pruning
 from ..context import context_of, main_of
 from ..dialects.encoding import encoding_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..dialects.sparse_tensor import SumsOp, WeightOp
 from ..weight_update import WeightUpdate
 
 SCHEMES = {
@@ -65,7 +65,7 @@ class PruneWeightsPass(ModulePass):
         update = WeightUpdate.of(main, store)
         done: set[WeightOp] = set()
         for layer in main.body.block.ops:
-            if not isinstance(layer, Conv2dOp | MatmulOp):
+            if not isinstance(layer, SumsOp):
                 continue
             weight = layer.weight.owner
             if isinstance(weight, WeightOp) and weight not in done:

@@ -35,16 +35,16 @@ from ..dialects.sparse_tensor import (
     ConcatOp,
     Conv2dOp,
     ElementwiseOp,
-    MatmulOp,
     PoolOp,
     RequantizeOp,
     ReshapeOp,
+    SumsOp,
     WeightOp,
     numbers,
     shape_of,
 )
 from ..layer_properties import layer_properties
-from ..layer_weights import SumsOp, array_of, new_weight, weight_encoding, weight_op
+from ..layer_weights import array_of, new_weight, weight_encoding, weight_op
 from ..requirements import require
 from ..signature import update_signature
 from ..weight_update import WeightUpdate
@@ -101,7 +101,7 @@ def _check_ready(op: Operation) -> None:
             require(False, f"{op.name} is left", op.label, "lower-affine")
         case RequantizeOp():
             require(False, f"{op.name} is left", op.label, "fuse-epilogue")
-        case Conv2dOp() | MatmulOp() if op.product_shift is not None:
+        case SumsOp() if op.product_shift is not None:
             raise PassError("it is quantised already", op.label)
         case _:
             pass
@@ -346,7 +346,7 @@ def _largest_sums(
 
 
 def _largest_sum(op: SumsOp, x: Array, weights: Array) -> int:
-    if isinstance(op, MatmulOp):
+    if not isinstance(op, Conv2dOp):
         return largest_matmul_sum(x, weights)
     sh, sw = numbers(op.strides)
     top, left, bottom, right = numbers(op.pads)

@@ -13,8 +13,8 @@ from xdsl.passes import ModulePass
 from ...isa.targets.tct import TctSpec
 from ..context import context_of, target_of
 from ..dialects.program import from_attribute, to_attribute
-from ..dialects.sparse_tensor import ints
-from ..layer_weights import SumsOp, tiled_layers, weight_key
+from ..dialects.sparse_tensor import SumsOp, ints
+from ..layer_weights import tiled_layers, weight_key
 from ..requirements import require
 from ..targets.ddn_tiling import warps_of
 from ..targets.tct_layers import (

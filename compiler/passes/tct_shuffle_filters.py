@@ -23,11 +23,12 @@ from ..dialects.sparse_tensor import (
     ElementwiseOp,
     PoolOp,
     ReshapeOp,
+    SumsOp,
     ints,
     residual_of,
     shape_of,
 )
-from ..layer_weights import SumsOp, array_of, sums_layers, weight_encoding, weight_op
+from ..layer_weights import array_of, sums_layers, weight_encoding, weight_op
 from ..layout import CHANNELS
 from ..targets.tct_schedule import shuffled_filters
 from ..weight_update import WeightUpdate

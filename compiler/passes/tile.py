@@ -11,7 +11,7 @@ from xdsl.passes import ModulePass
 from ...isa.errors import SpccError, UnsupportedError
 from ..context import context_of, main_of, target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, PoolOp
+from ..dialects.sparse_tensor import PoolOp, SumsOp
 from ..layer_weights import array_of, weight_encoding
 
 
@@ -30,7 +30,7 @@ class TilePass(ModulePass):
         store = context_of(ctx).store
         problems: list[SpccError] = []
         for layer in main_of(op).body.block.ops:
-            if not isinstance(layer, Conv2dOp | MatmulOp | PoolOp):
+            if not isinstance(layer, SumsOp | PoolOp):
                 continue
             weights = None
             if not isinstance(layer, PoolOp):

@@ -27,8 +27,7 @@ from ...isa.targets.dadiannao import (
 )
 from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import LD, ST, Dims, Schedule
-from ..dialects.sparse_tensor import residual_of
-from ..layer_weights import SumsOp
+from ..dialects.sparse_tensor import SumsOp, residual_of
 from ..layout import view_of
 from .ddn_tiling import Layer, Pass, Places, Warp, blocks, passes
 

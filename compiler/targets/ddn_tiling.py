@@ -13,8 +13,7 @@ from ...isa.errors import UnsupportedError
 from ...isa.targets.dadiannao import Conv, DadiannaoSpec, In
 from ..backend.window import Window, groups_of, weight_matrix, window_of
 from ..dialects.program import from_attribute, to_attribute
-from ..dialects.sparse_tensor import MatmulOp, shape_of
-from ..layer_weights import SumsOp
+from ..dialects.sparse_tensor import MatmulOp, SumsOp, shape_of
 
 AM = "am"
 """Attribute of a layer that is one pass: its `Places`."""

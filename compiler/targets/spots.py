@@ -24,6 +24,7 @@ from ..dialects.sparse_tensor import (
     ElementwiseOp,
     MatmulOp,
     PoolOp,
+    SumsOp,
     shape_of,
 )
 from .base import BASE_LIMITS, PackedWeights, TargetCompiler
@@ -82,7 +83,7 @@ def pack(spec: SpotsSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pack
 def expanded_macs(spec: SpotsSpec, op: Operation) -> int:
     """MACs of tiles whose weight is outside the filter's group (section 6.2)."""
     del spec
-    if not isinstance(op, Conv2dOp | MatmulOp):
+    if not isinstance(op, SumsOp):
         return 0
     result, (K, Cg, *kernel) = shape_of(op.result), shape_of(op.weight)
     pairs = sum((plan.f1 - plan.f0) * (plan.c1 - plan.c0) for plan in _plans(op))
@@ -94,7 +95,7 @@ def lower(schedule: Schedule, spec: SpotsSpec, op: Operation) -> None:
     if isinstance(op, ElementwiseOp):
         lower_elementwise(schedule, op)
         return
-    assert isinstance(op, Conv2dOp | MatmulOp | PoolOp)
+    assert isinstance(op, SumsOp | PoolOp)
     moves = LayerMoves(
         schedule,
         op,
@@ -109,7 +110,7 @@ def lower(schedule: Schedule, spec: SpotsSpec, op: Operation) -> None:
         _lower_conv(moves, spec, op)
 
 
-def _lower_conv(moves: LayerMoves, spec: SpotsSpec, op: Conv2dOp | MatmulOp) -> None:
+def _lower_conv(moves: LayerMoves, spec: SpotsSpec, op: SumsOp) -> None:
     offset = 0
     for plan in _plans(op):
         filters, Kt = (plan.f0, plan.f1), plan.Kt

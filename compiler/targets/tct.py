@@ -17,8 +17,7 @@ from ...isa.targets.tct import ISA, Cfg, Conv, Ldw, Mux, TctSpec
 from ..backend.schedule import Schedule
 from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp
-from ..layer_weights import SumsOp
+from ..dialects.sparse_tensor import SumsOp
 from ..layout import address_of
 from ..requirements import require
 from . import dadiannao as ddn
@@ -92,7 +91,7 @@ class ScheduledEntries:
 
 def lower(schedule: Schedule, spec: TctSpec, op: Operation) -> None:
     """Append a layer's instructions."""
-    if not isinstance(op, Conv2dOp | MatmulOp):
+    if not isinstance(op, SumsOp):
         ddn.lower(schedule, spec, op)
         return
     schedule.emit(Cfg.of(spec))
@@ -107,7 +106,7 @@ def static_counts(spec: TctSpec, op: Operation) -> dict[str, int]:
 
     All chunks of a warp together take as long as its longest unit has entries (section 7).
     """
-    if not isinstance(op, Conv2dOp | MatmulOp):
+    if not isinstance(op, SumsOp):
         return {}
     require(LONGEST_AHEAD in op.attributes, "it is not scheduled", op.label, "tct-schedule-weights")
     windows = Layer.of(spec, op).window_count

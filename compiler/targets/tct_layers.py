@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ...isa.formats import tct_image
 from ...isa.targets.tct import TctSpec
-from ..layer_weights import SumsOp
+from ..dialects.sparse_tensor import SumsOp
 from .base import PackedWeights
 from .ddn_tiling import Warp, warp_matrix, warps_of
 from .tct_schedule import (

@@ -2,12 +2,15 @@
 
 import onnx
 import pytest
+from spcc.compiler.dialects.sparse_tensor import names
 from spcc.compiler.driver import Compilation, Prune, new_context, pipeline_text
 from spcc.compiler.dumps import DumpFolder, read_module
+from spcc.compiler.layer_weights import sums_layers
 from spcc.isa.errors import PassError
 from spcc.isa.targets.spots import SpotsSpec
 from spcc.models.builder import GraphBuilder
 from spcc.tools.targets import TARGETS
+from xdsl.utils.exceptions import VerifyException
 
 SPOTS = TARGETS["spots"].compiler()
 PRUNE = Prune("magnitude", 0.5)
@@ -49,6 +52,16 @@ def test_host_calls_are_told_by_the_models_names(start):
     (node,) = (model := build.model(build.node("Tan", build.input(4)))).graph.node
     node.name = "Wurzel_ü"
     assert [name for name, _, _ in begin(start(model)).run().host_calls] == ["Wurzel_ü"]
+
+
+def test_labels_are_the_models_names(start):
+    (model := named()).graph.node[0].name = "Schicht_ß"
+    lowering = start(model).run("convert-onnx-to-sparse-tensor")
+    (first, _) = sums_layers(lowering.module)
+    assert first.label == "node 'Schicht_ß'"
+    first.properties["nodes"] = names("\\xf")
+    with pytest.raises(VerifyException, match="malformed escape"):
+        first.verify()
 
 
 def test_a_source_that_is_no_name_is_the_files_fault(start, tmp_path):
