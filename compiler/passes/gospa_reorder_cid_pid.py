@@ -14,10 +14,10 @@ from xdsl.passes import ModulePass
 
 from ...isa.errors import PassError
 from ...isa.targets.gospa import GospaSpec
-from ..context import context_of, main_of, target_of
+from ..context import context_of, target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
-from ..requirements import require
+from ..dialects.sparse_tensor import SumsOp
+from ..layer_weights import tiled_layers, weight_key
 from ..targets.gospa_layers import (
     ORDER,
     Flags,
@@ -30,7 +30,6 @@ from ..targets.gospa_layers import (
 from ..targets.gospa_mapping import (
     Layer,
     OutputTile,
-    SumsOp,
     Weights,
     dense_pairs,
     generated_pairs,
@@ -63,15 +62,12 @@ class GospaReorderCidPidPass(ModulePass):
         """Reorder layer after layer."""
         _, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
-                _reorder(spec, layer, store, self.listing)
+        for layer in tiled_layers(op):
+            _reorder(spec, layer, store, self.listing)
 
 
 def _reorder(spec: GospaSpec, op: SumsOp, store: WeightStore, most_listed: int) -> None:
-    assert isinstance(op.weight.owner, WeightOp)
-    key = op.weight.owner.key.data
+    key = weight_key(op.weight)
     layer, mapping, weights = Layer.of(op), mapping_of(op), store[key]
     is_set = layer.by_position(weights) != 0
     order = find_order(spec, layer, mapping, np.count_nonzero(is_set, axis=2), op.label)

@@ -12,11 +12,11 @@ from xdsl.passes import ModulePass
 from ...isa.errors import UnsupportedError
 from ...isa.targets.sparten import SpartenSpec
 from ..backend.window import weight_matrix
-from ..context import context_of, main_of, target_of
+from ..context import context_of, target_of
 from ..dialects.program import to_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp, ints
-from ..requirements import require
-from ..targets.sparten_layers import ARRAYS, SEGMENTS, SumsOp, problem_of
+from ..dialects.sparse_tensor import SumsOp, ints
+from ..layer_weights import tiled_layers, weight_key
+from ..targets.sparten_layers import ARRAYS, SEGMENTS, problem_of
 from ..targets.sparten_mapping import Balance, Problem, balance
 from ..weights import WeightStore
 
@@ -41,14 +41,11 @@ class SpartenBalanceFiltersPass(ModulePass):
         """Balance layer after layer."""
         _, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if isinstance(layer, Conv2dOp | MatmulOp):
-                require(layer.tiling is not None, "it is not tiled", layer.label, "tile")
-                self._balance(spec, layer, store)
+        for layer in tiled_layers(op):
+            self._balance(spec, layer, store)
 
     def _balance(self, spec: SpartenSpec, layer: SumsOp, store: WeightStore) -> None:
-        assert isinstance(layer.weight.owner, WeightOp)
-        key, problem = layer.weight.owner.key.data, problem_of(layer)
+        key, problem = weight_key(layer.weight), problem_of(layer)
         try:
             result = balance(spec, problem, weight_matrix(layer, store[key]))
         except UnsupportedError as error:

@@ -8,10 +8,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..context import context_of, main_of, target_of
-from ..dialects.sparse_tensor import Conv2dOp
+from ..context import target_of
 from ..join_channels import join_channels
-from ..weight_update import WeightUpdate
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,4 @@ class SpartenJoinChannelsPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         """Rewrite their weights and groups."""
         _, spec = target_of(ctx, op)
-        main = main_of(op)
-        update = WeightUpdate.of(main, context_of(ctx).store)
-        for layer in main.body.block.ops:
-            if isinstance(layer, Conv2dOp):
-                join_channels(layer, spec.set_filters, update)
+        join_channels(ctx, op, spec.set_filters)

@@ -8,8 +8,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from ..context import context_of, main_of, target_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, WeightOp
+from ..context import context_of, target_of
+from ..layer_weights import array_of, sums_layers
 from ..requirements import require
 from ..targets.sparten_layers import ARRAYS, balance_of, encode_layer
 from .pack_weights import attach_packed
@@ -25,16 +25,10 @@ class SpartenPackWeightsPass(ModulePass):
         """Pack all layers."""
         _, spec = target_of(ctx, op)
         store = context_of(ctx).store
-        for layer in main_of(op).body.block.ops:
-            if not isinstance(layer, Conv2dOp | MatmulOp):
-                continue
+        for layer in sums_layers(op):
             is_balanced = ARRAYS in layer.attributes
             require(is_balanced, "it is not balanced", layer.label, "sparten-balance-filters")
-            assert isinstance(layer.weight.owner, WeightOp)
-            bias = None
-            if layer.bias is not None:
-                assert isinstance(layer.bias.owner, WeightOp)
-                bias = store[layer.bias.owner.key.data]
-            weights = store[layer.weight.owner.key.data]
+            bias = None if layer.bias is None else array_of(layer.bias, store)
+            weights = array_of(layer.weight, store)
             packed = encode_layer(spec, layer, weights, bias, balance_of(layer, store))
             attach_packed(layer, packed, store)

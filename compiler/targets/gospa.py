@@ -32,6 +32,7 @@ from ..dialects.sparse_tensor import (
     ElementwiseOp,
     MatmulOp,
     PoolOp,
+    SumsOp,
     numbers,
     shape_of,
 )
@@ -71,7 +72,7 @@ def tile(
     del weights
     if isinstance(op, PoolOp):
         return tile_pool(spec, op)
-    assert isinstance(op, Conv2dOp | MatmulOp)
+    assert isinstance(op, SumsOp)
     return to_plain(search(spec, Layer.of(op), op.label))
 
 
@@ -112,7 +113,7 @@ def strides(spec: GospaSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
 def pack(spec: GospaSpec, op: Operation, weights: npt.NDArray[np.int16]) -> PackedWeights:
     """Make the streams of a reordered layer (section 3)."""
     del spec
-    assert isinstance(op, Conv2dOp | MatmulOp)
+    assert isinstance(op, SumsOp)
     return pack_streams(op, weights)
 
 

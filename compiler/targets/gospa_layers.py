@@ -12,10 +12,10 @@ from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, StringAttr
 from ...isa.formats import gospa_vectors
 from ...isa.targets.gospa import GospaSpec
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import ints
+from ..dialects.sparse_tensor import SumsOp, ints
 from ..requirements import require
 from .base import PackedWeights
-from .gospa_mapping import Layer, Mapping, SumsOp, Weights
+from .gospa_mapping import Layer, Mapping, Weights
 from .gospa_order import Order
 
 ORDER = "gospa_order"

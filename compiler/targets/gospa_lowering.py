@@ -17,10 +17,10 @@ from ...isa.targets.gospa import Tile as SetTile
 from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import Dims, Schedule
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import MatmulOp, residual_of
+from ..dialects.sparse_tensor import MatmulOp, SumsOp, residual_of
 from ..layout import View, address_of, view_of
 from .gospa_layers import mapping_of, order_of
-from .gospa_mapping import Layer, OutputTile, SumsOp, tiles_of
+from .gospa_mapping import Layer, OutputTile, tiles_of
 from .gospa_order import BY_FILTERS, Block, Chunk, resident_bases
 
 TileSet = list[OutputTile]

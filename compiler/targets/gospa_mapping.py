@@ -14,9 +14,8 @@ from ...isa.errors import UnsupportedError
 from ...isa.formats.gospa_vectors import bitmap_halfwords
 from ...isa.targets.gospa import FEATURES, GospaSpec, Tile
 from ..backend.window import Window, groups_of, window_of
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
+from ..dialects.sparse_tensor import MatmulOp, SumsOp, shape_of
 
-SumsOp = Conv2dOp | MatmulOp
 Weights = npt.NDArray[np.int16]
 
 _MOST_ROWS, _MOST_COLUMNS = Tile.eh.maximum, Tile.ew.maximum

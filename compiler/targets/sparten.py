@@ -22,6 +22,7 @@ from ..dialects.sparse_tensor import (
     ElementwiseOp,
     MatmulOp,
     PoolOp,
+    SumsOp,
     WindowOp,
     numbers,
     shape_of,
@@ -29,7 +30,7 @@ from ..dialects.sparse_tensor import (
 from ..join_channels import joined_macs
 from ..layout import compact_strides
 from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
-from .sparten_layers import SumsOp, problem_of
+from .sparten_layers import problem_of
 from .sparten_lowering import WindowLowering
 from .sparten_mapping import block_bytes, plan
 

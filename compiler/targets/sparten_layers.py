@@ -13,11 +13,10 @@ from ...isa.formats import sparsemap
 from ...isa.targets.sparten import SpartenSpec
 from ..backend.window import Window, groups_of, weight_matrix, window_of
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import Conv2dOp, MatmulOp, shape_of
+from ..dialects.sparse_tensor import MatmulOp, SumsOp, shape_of
 from .base import PackedWeights
 from .sparten_mapping import Balance, Plan, Problem, filter_chunks
 
-SumsOp = Conv2dOp | MatmulOp
 Weights = npt.NDArray[np.int16]
 
 ARRAYS, SEGMENTS = "sparten_arrays", "sparten_segments"

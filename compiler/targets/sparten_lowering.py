@@ -26,9 +26,9 @@ from ...isa.targets.sparten_shape import Shape
 from ..backend.layer_moves import Half, LayerMoves
 from ..backend.schedule import LD, ST, Schedule
 from ..dialects.program import from_attribute
-from ..dialects.sparse_tensor import residual_of
+from ..dialects.sparse_tensor import SumsOp, residual_of
 from ..layout import address_of, view_of
-from .sparten_layers import SumsOp, plan_of, problem_of, segments_of
+from .sparten_layers import plan_of, problem_of, segments_of
 from .sparten_mapping import block_count
 
 
