@@ -127,17 +127,15 @@ class Binding:
         if given is None:
             return dims
         where = f"input '{value.name}'"
-        if dims is not None and len(dims) != len(given):
+        if dims is not None and not could_be(dims, given):
             self.problems.add(
-                where, f"has {len(dims)} dimensions, but the shape given is {_text(given)}"
+                where,
+                f"has shape {_text(dims)}, but the shape given is {_text(given)}",
+                "give only sizes that the model leaves open (?, or names such as N)",
             )
             return list(given)
-        for dim, size in zip(dims or (), given, strict=bool(dims)):
-            if isinstance(dim, int) and dim != size:
-                self.problems.add(
-                    where, f"has shape {_text(dims or ())}, but the shape given is {_text(given)}"
-                )
-            elif isinstance(dim, str) and self.symbols.setdefault(dim, size) != size:
+        for dim, size in zip(dims or given, given, strict=True):
+            if isinstance(dim, str) and self.symbols.setdefault(dim, size) != size:
                 self.problems.add(where, f"'{dim}' is {self.symbols[dim]} elsewhere, {size} here")
         return list(given)
 

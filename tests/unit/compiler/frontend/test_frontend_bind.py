@@ -59,7 +59,7 @@ def test_scalar_input() -> None:
         (add([1] * 33, [1]), {}, "has 33 axes, more than 32"),
         (add([1 << 20, 1 << 20], [1]), {}, "has 1099511627776 elements"),
         (add([1, 2], [1]), {"shapes": {"q": (1,)}}, "given for 'q'; the inputs are 'x', 'z'"),
-        (add([1, 2], [1]), {"shapes": {"x": (1,)}}, "has 2 dimensions, but the shape given is 1"),
+        (add([1, 2], [1]), {"shapes": {"x": (1,)}}, "has shape 1x2, but the shape given is 1"),
         (add([1, 2], [1]), {"shapes": {"x": (1, 3)}}, "has shape 1x2, but the shape given is 1x3"),
         (add(["N"], ["N"]), {"shapes": {"x": (2,), "z": (3,)}}, "'N' is 2 elsewhere, 3 here"),
         (add([2, 2], [1]), {"batch": 4}, "input 'x': its batch dimension is fixed at 2"),
@@ -68,6 +68,14 @@ def test_scalar_input() -> None:
 def test_wrong_shapes(proto: ModelProto, kwargs: dict, text: str) -> None:
     with pytest.raises(FrontendError, match=text):
         import_model(proto, **kwargs)
+
+
+def test_a_wrong_shape_is_one_problem() -> None:
+    with pytest.raises(FrontendError) as caught:
+        import_model(add(["N", 3, 4, 5], [1]), shapes={"x": (2, 6, 7, 8)})
+    assert caught.value.where.endswith(":input 'x'")
+    assert caught.value.message == "has shape Nx3x4x5, but the shape given is 2x6x7x8"
+    assert "leaves open" in caught.value.hint
 
 
 def test_a_model_without_rank_takes_the_shape_given() -> None:
