@@ -1,6 +1,6 @@
 """The layer table that the tools print: rich on a terminal, plain columns elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich import box
@@ -78,8 +78,9 @@ def summary_lines(report: Report) -> Iterator[str]:
         f"real {_figures(totals.real_tops)} TOPS (effectual MACs)"
     )
     if totals.figures:
-        parts = (f"{name.replace('_', ' ')} {_figures(x)}" for name, x in totals.figures.items())
-        yield ", ".join(parts)
+        yield from _enumerated(
+            f"{name.replace('_', ' ')} {_figures(x)}" for name, x in totals.figures.items()
+        )
     for name in ("common", "sheet"):
         energy, power = getattr(totals.energy, name), getattr(totals.power, name)
         yield (
@@ -99,6 +100,17 @@ def summary_lines(report: Report) -> Iterator[str]:
     yield from _own_line(report)
     if report.check.top1_agreement is not None:
         yield f"top-1 agreement {100 * report.check.top1_agreement:.1f} %"
+
+
+def _enumerated(parts: Iterable[str]) -> Iterator[str]:
+    """Parts with commas between them, in lines no longer than the table is wide at most."""
+    line = ""
+    for part in parts:
+        if line and len(f"{line}, {part},") > TABLE_COLUMNS:
+            yield f"{line},"
+            line = ""
+        line = f"{line}, {part}" if line else part
+    yield line
 
 
 def _own_line(report: Report) -> Iterator[str]:

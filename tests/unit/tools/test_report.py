@@ -275,6 +275,18 @@ def test_plain_table_never_cuts_a_name() -> None:
     assert name in printed(assemble(changed, ABOUT, ENTRIES, RATES))
 
 
+def test_figures_are_in_lines_of_the_tables_width() -> None:
+    changed = run()
+    changed["totals"]["figures"] = {f"share_of_slots_{i}": i / 8 for i in range(9)}
+    lines = printed(assemble(changed, ABOUT, ENTRIES, RATES)).splitlines()
+    shares = [line for line in lines if line.startswith("share of")]
+    assert len(shares) == 3
+    assert max(map(len, shares)) <= TABLE_COLUMNS
+    assert ", ".join(line.removesuffix(",") for line in shares) == ", ".join(
+        f"share of slots {i} {i / 8:.3g}" for i in range(9)
+    )
+
+
 @pytest.mark.parametrize("width", [100, 160])
 def test_terminal_table_fits(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
