@@ -75,6 +75,8 @@ def run_cost(state: State, inst: Run) -> Cost:
     broadcasts, matches, cost, values, cu_writes = totals.tolist()
     counters = {
         "macs_effectual": matches,
+        "macs_ineffectual": 0,
+        "macs_gated": 0,
         "macs_dense": dense,
         "macs_skipped": dense - matches,
         "chunk_joins": joins,
@@ -87,6 +89,7 @@ def run_cost(state: State, inst: Run) -> Cost:
         "fval_reads": matches,
         "perm_words": perm_words,
         "cu_idle": cycles * spec.clusters * spec.cus - cost,
+        "dram_in": 0,  # all positions of a layer may lie in the padding
     }
     return Cost(cycles, counters)
 

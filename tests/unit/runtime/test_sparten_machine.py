@@ -153,7 +153,8 @@ def test_a_run_joins_and_a_drain_undoes_the_order() -> None:
     assert cost.cycles == max(shares) + 6
     matches, without = 12, 15
     assert cost.counters == {
-        "macs_effectual": matches, "macs_dense": 4 * 3 * 6, "macs_skipped": 4 * 3 * 6 - matches,
+        "macs_effectual": matches, "macs_ineffectual": 0, "macs_gated": 0,
+        "macs_dense": 4 * 3 * 6, "macs_skipped": 4 * 3 * 6 - matches, "dram_in": 0,
         "chunk_joins": 24, "fmask_reads": 24, "join_overhead_cycles": 24 + without,
         "in_mask_reads": 8, "in_value_reads": 12, "cu_in_writes": 24, "cu_in_reads": matches,
         "fval_reads": matches, "perm_words": 24,
