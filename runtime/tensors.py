@@ -12,6 +12,8 @@ from .memory import Dram, Memory
 Array = npt.NDArray[Any]
 """A tensor of any type and shape."""
 
+_FINITE_FRAC = -112
+"""With fewer fraction bits, the largest integers are beyond what float32 holds."""
 _KEPT = (np.dtype(np.int8), np.dtype(np.int16))
 
 
@@ -37,7 +39,10 @@ def load_tensor(memory: Dram | Memory, info: TensorInfo) -> Array:
         TrapError: The tensor is not inside the memory.
     """
     if info.dtype == "i16":
-        return _scaled(load_integers(memory, info).astype(np.float32), -(info.frac or 0))
+        frac, integers = info.frac or 0, load_integers(memory, info)
+        values = _scaled(integers.astype(np.float32), -frac)
+        # At its coarsest scales int16 reaches beyond float32: a real value saturates there.
+        return values if frac >= _FINITE_FRAC else np.nan_to_num(values, copy=False)
     return _in_order(_view(memory, info, info.dtype), info).copy()
 
 

@@ -15,6 +15,7 @@ Ints = npt.NDArray[np.int16]
 
 _BLOCK_ELEMENTS = 1 << 18  # elements per matrix product: 2 MB of float64
 _CHUNK = 1 << 16  # values scaled at a time: they stay in the cache
+_FINITE_FRAC = -112  # with fewer fraction bits int16 reaches beyond float32
 _EXACT_EXPONENT = 126  # 2^e is a normal float32 up to here
 
 
@@ -45,11 +46,14 @@ def to_fixed(values: npt.NDArray[Any], frac: int, bits: int = 16) -> Ints:
 
 
 def from_fixed(values: npt.NDArray[np.integer], frac: int) -> npt.NDArray[np.float32]:
-    """The real values of fixed-point integers."""
+    """The real values of fixed-point integers; those beyond float32 are its largest."""
     flat = values.reshape(-1)
     real = np.empty(flat.shape, dtype=np.float32)
     for low in range(0, flat.size, _CHUNK):
-        real[low : low + _CHUNK] = _scaled(flat[low : low + _CHUNK].astype(np.float32), -frac)
+        with np.errstate(over="ignore"):
+            real[low : low + _CHUNK] = _scaled(flat[low : low + _CHUNK].astype(np.float32), -frac)
+    if frac < _FINITE_FRAC:
+        np.nan_to_num(real, copy=False)
     return real.reshape(values.shape)
 
 

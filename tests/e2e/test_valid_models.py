@@ -157,6 +157,19 @@ def test_valid_models(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(files("spcc-out/m-spots")) == expected
 
 
+def test_a_maximum_of_nothing_is_the_lowest_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both taps of every window lie beyond the only row; onnxruntime has no infinity either."""
+    pool = {"kernel_shape": [2, 2], "dilations": [2, 2], "pads": [1] * 4}
+    nodes = [
+        node("Relu", ["x"], ["a"]),
+        node("MaxPool", ["a"], ["b"], "pool", **pool),
+        node("Relu", ["b"], ["y"]),
+    ]
+    save(model(nodes, [value("x", [1, 3, 1, 4])], [value("y", [1, 3, 1, 4])]), "m.onnx")
+    assert call("spcc", "m.onnx", "--check-layers", "-v") == 0, capsys.readouterr().err
+    assert "node 'pool' (MaxPool): one of its windows lies wholly" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("version", range(3, 14))
 def test_ir_versions(version: int) -> None:
     proto = conv_relu()

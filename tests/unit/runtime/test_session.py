@@ -211,6 +211,13 @@ def test_taps_are_taken_before_the_buffer_is_used_again() -> None:
     assert made.taps == {}
 
 
+def test_values_beyond_float32_are_its_largest() -> None:
+    info = tensor("t", (3,), 0, frac=-114)
+    dram, largest = Dram(np.zeros(0, np.uint8), 64), float(np.finfo(np.float32).max)
+    store_tensor(dram, info, np.array([-largest, 2.0**120, -np.inf], np.float32))
+    assert load_tensor(dram, info).tolist() == [-largest, 2.0**120, -largest]
+
+
 def test_taps_and_outputs_of_raw_types_are_copies() -> None:
     first = tensor("first", (2,), 128, "int32")
     body = [ld(BUF, 0, 64, 16), store(BUF, 0, 128, 8), store(BUF, 8, 128, 8)]

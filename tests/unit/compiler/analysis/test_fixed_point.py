@@ -78,6 +78,17 @@ def test_infinities_saturate():
     assert to_fixed(np.array([inf, -inf], np.float32), 0).tolist() == [32767, -32768]
 
 
+@pytest.mark.parametrize("frac", [-112, -113, -114, -140])
+def test_the_lowest_float_is_finite_on_its_way(frac: int):
+    largest = float(np.finfo(np.float32).max)
+    back = from_fixed(np.array([-32768, 32767, 0], np.int16), frac)
+    expected = [max(-32768 * 2.0**-frac, -largest), min(32767 * 2.0**-frac, largest), 0]
+    assert back.tolist() == expected
+    lowest = np.array([-largest], np.float32)
+    chosen = best_frac(largest)
+    assert from_fixed(to_fixed(lowest, chosen), chosen) == lowest
+
+
 def test_to_fixed_leaves_its_argument_alone():
     values = np.array([1.5, 2.5], np.float32)
     values.flags.writeable = False
