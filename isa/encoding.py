@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from .errors import EncodingError
 from .footprint import Footprint, Region
@@ -217,6 +217,29 @@ class Instruction:
         parts += [f"wait={self.wait}"] * bool(self.wait)
         parts += [f"signal={self.signal}"] * bool(self.signal)
         return f"{type(self).__name__}({', '.join(parts)})"
+
+
+InstructionT = TypeVar("InstructionT", bound=Instruction)
+
+
+def register(
+    registers: Mapping[Any, Instruction], cls: type[InstructionT], user: str, key: Any = None
+) -> InstructionT:
+    """The last configuration instruction of a class, for footprints.
+
+    Args:
+        registers: Registers as they stand.
+        cls: The class that sets it.
+        user: Mnemonic of who needs it.
+        key: Its register, if it is not the class.
+
+    Raises:
+        EncodingError: There is none yet.
+    """
+    inst = registers.get(key or cls)
+    if not isinstance(inst, cls):
+        raise EncodingError(f"{user} needs the registers that {cls.mnemonic} sets", user)
+    return inst
 
 
 _RESERVED_NAMES = {*vars(Instruction), *Instruction.__annotations__}

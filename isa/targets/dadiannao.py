@@ -6,13 +6,13 @@ counted in fields of the instructions; how many bytes they have follows from `dd
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
 from ..base import BASE_INSTRUCTIONS, BaseSpec, Pgeo, transfer_dims
-from ..encoding import Field, Instruction, InstructionSet
-from ..errors import EncodingError, UsageError
+from ..encoding import Field, Instruction, InstructionSet, register
+from ..errors import UsageError
 from ..footprint import Footprint, Region
 from .dadiannao_places import input_words
 
@@ -119,23 +119,6 @@ class DadiannaoSpec(BaseSpec, frozen=True, kw_only=True):
     def bank_bytes(self) -> int:
         """Bytes of a tile's bank of PB."""
         return self.pb_windows * self.pes * SUM_BYTES
-
-
-InstructionT = TypeVar("InstructionT", bound=Instruction)
-
-
-def register(
-    registers: Mapping[Any, Instruction], cls: type[InstructionT], user: str
-) -> InstructionT:
-    """The last configuration instruction of a class.
-
-    Raises:
-        EncodingError: There is none yet.
-    """
-    inst = registers.get(cls)
-    if not isinstance(inst, cls):
-        raise EncodingError(f"{user} needs the registers that {cls.mnemonic} sets", user)
-    return inst
 
 
 class Cfg(Instruction):

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..base import BASE_INSTRUCTIONS, BaseSpec, transfer_dims
-from ..encoding import Field, Instruction, InstructionSet
+from ..encoding import Field, Instruction, InstructionSet, register
 from ..footprint import Footprint, Region
-from .dadiannao import register
 from .sparten_shape import Shape
 
 GB_CODES: Mapping[str, int] = {"none": 0, "S": 1, "H": 2}
