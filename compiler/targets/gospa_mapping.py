@@ -169,14 +169,25 @@ def search(spec: GospaSpec, layer: Layer, label: str) -> Mapping:
                 if best is None or key < best[0]:
                     best = key, Mapping(a_s, a_k, te, tf, box)
     if best is None:
-        raise UnsupportedError(
-            f"a kernel that spans {(w.R - 1) * w.dh + 1} x {(w.S - 1) * w.dw + 1} positions does "
-            f"not fit: ring_entries = {spec.ring_entries} is less than twice that, or act_half = "
-            f"{spec.act_half} halfwords are too few",
-            label,
-            "raise ring_entries and act_half with --set",
-        )
+        raise _too_small(spec, w, label)
     return best[1]
+
+
+def _too_small(spec: GospaSpec, w: Window, label: str) -> UnsupportedError:
+    """The error of a layer of which not even the box of one output fits."""
+    rows, columns = (w.R - 1) * w.dh + 1, (w.S - 1) * w.dw + 1
+    box = rows * columns
+    needs = {"ring_entries": 2 * box, "act_half": slot_halfwords(box)}
+    lacking = {name: need for name, need in needs.items() if need > getattr(spec, name)}
+    listed = ", and ".join(
+        f"{name} of at least {need}, but it is {getattr(spec, name)}"
+        for name, need in lacking.items()
+    )
+    return UnsupportedError(
+        f"a kernel that spans {rows} x {columns} positions needs {listed}",
+        label,
+        f"raise {' and '.join(lacking)} with --set",
+    )
 
 
 def _areas(layer: Layer, te: int, tf: int) -> list[tuple[int, int]]:

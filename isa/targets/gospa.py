@@ -6,11 +6,11 @@ accumulators, a halfword of every PE's weight memory.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from ..base import ACCUMULATOR_BYTES, BASE_INSTRUCTIONS, BaseSpec
-from ..encoding import Field, Instruction, InstructionSet
-from ..errors import EncodingError, UsageError
+from ..encoding import Field, Instruction, InstructionSet, register
+from ..errors import UsageError
 from ..footprint import SELF_DELIMITING, Footprint, Region
 
 CHUNK = 16
@@ -84,6 +84,7 @@ class GospaSpec(BaseSpec, frozen=True, kw_only=True):
                 "configuration",
                 "an instruction has eight bits for the filters of a run",
             )
+        self.require("BCAP", 4 * self.n_apu * self.cols, 1 << 14)
         bank = self.n_apu * self.cols * self.acc_entries
         if self.obuf_words < bank:
             raise UsageError(
@@ -96,23 +97,6 @@ class GospaSpec(BaseSpec, frozen=True, kw_only=True):
         """32-bit words of the output buffer."""
         both = 2 * self.n_apu * self.cols * self.acc_entries
         return self.obuf or min(both, Drn.oaddr.maximum + 1)
-
-
-InstructionT = TypeVar("InstructionT", bound=Instruction)
-
-
-def register(
-    registers: Mapping[Any, Instruction], cls: type[InstructionT], user: str, key: Any = None
-) -> InstructionT:
-    """The last configuration instruction of a class.
-
-    Raises:
-        EncodingError: There is none yet.
-    """
-    inst = registers.get(key or cls)
-    if not isinstance(inst, cls):
-        raise EncodingError(f"{user} needs the registers that {cls.mnemonic} sets", user)
-    return inst
 
 
 class Map(Instruction):
