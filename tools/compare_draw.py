@@ -27,6 +27,8 @@ _BAR_INCHES, _GAP_INCHES, _ROW_INCHES, _HEIGHT_INCHES = 0.11, 0.12, 0.75, 2.4
 _MIN_INCHES, _MAX_INCHES = 4.0, 120.0
 _LINE_INCHES, _LINE_HEIGHT_INCHES = 12.0, 1.5
 """Groups beyond a page's width go on in another line."""
+_WIDE_LINES = 4
+"""Lines of wide bars; where there would be more, they are half as wide."""
 _NAMED_INCHES = 0.125
 """Names closer than this would overlap."""
 _LOG_TICKS = 8
@@ -59,7 +61,11 @@ def grouped(groups: Sequence[str], series: Sequence[Series], ylabel: str) -> Any
     Many groups are broken into lines of equal scale. Ratios far apart are on a logarithmic scale,
     their bars begin at 1.
     """
-    pitch = len(series) * _BAR_INCHES + _GAP_INCHES
+    bar = _BAR_INCHES
+    if len(groups) * (len(series) * bar + _GAP_INCHES) > _WIDE_LINES * _LINE_INCHES:
+        bar /= 2
+    width = len(series) * bar
+    pitch = width + _GAP_INCHES
     count = ceil((_GAP_INCHES + len(groups) * pitch) / _LINE_INCHES)
     size = max(1, ceil(len(groups) / max(1, count)))
     starts = range(0, max(1, len(groups)), size)
@@ -70,18 +76,17 @@ def grouped(groups: Sequence[str], series: Sequence[Series], ylabel: str) -> Any
         _HEIGHT_INCHES if len(starts) == 1 else _LINE_HEIGHT_INCHES,
         gap=0.25 + longest * _CHAR_INCHES,
     )
-    known = [v for each in series for v in each.values if v]
-    is_labelled = sum(len(each.values) for each in series) <= _LABELLED_BARS
-    scale = _Scale.of(known, is_labelled)
+    known = [value for each in series for value in each.values if value]
+    scale = _Scale.of(known, len(series) * len(groups) <= _LABELLED_BARS)
     for axes, start in zip(lines, starts, strict=True):
         part = slice(start, start + size)
         for place, each in enumerate(series):
-            _add_group_bars(axes, each, each.values[part], place, pitch, scale, is_labelled)
+            _add_ratios(axes, each, each.values[part], (place * bar, bar, pitch), scale)
         axes.axhline(1, color=_ink(), linewidth=0.6, linestyle=":", zorder=0.5)
-        _finish(axes, min(size, len(groups)), pitch, len(series) * _BAR_INCHES)
+        _finish(axes, min(size, len(groups)), pitch, width)
         scale.apply(axes)
         axes.set_ylabel(f"{ylabel}, log scale" if scale.is_log else ylabel)
-        _name_groups(axes, groups[part], pitch, len(series) * _BAR_INCHES)
+        _name_groups(axes, groups[part], pitch, width)
     _legend(figure, lines[0], series)
     return figure
 
@@ -94,20 +99,22 @@ class _Scale:
         is_log: Bars begin at 1, not at 0, and steps are factors.
         low: Its lower end.
         high: Its upper end.
+        is_labelled: Values stand above their bars.
     """
 
     is_log: bool
     low: float
     high: float
+    is_labelled: bool
 
     @classmethod
     def of(cls, values: Sequence[float], is_labelled: bool) -> _Scale:
         """The scale on which such values can be read, with room for what is written above them."""
         low, high = min([1.0, *values]), max([1.0, *values])
         if high / low < _LOG_SPAN:
-            return cls(False, 0, high * (1.3 if is_labelled else 1.05))
+            return cls(False, 0, high * (1.3 if is_labelled else 1.05), is_labelled)
         room = (high / low) ** (0.15 if is_labelled else 0.03)
-        return cls(True, low / room, high * room)
+        return cls(True, low / room, high * room, is_labelled)
 
     def apply(self, axes: Any) -> None:
         """Set up the axis."""
@@ -120,25 +127,32 @@ class _Scale:
         axes.set_ylim(self.low, self.high)
 
 
-def _add_group_bars(
+def _add_ratios(
     axes: Any,
     series: Series,
     values: Sequence[float | None],
-    place: int,
-    pitch: float,
+    place: tuple[float, float, float],
     scale: _Scale,
-    is_labelled: bool,
 ) -> None:
-    """Add the bars of a series to a line of groups, each `place` bars from its group's left."""
+    """Add the bars of a series to a line of groups.
+
+    Args:
+        axes: Where.
+        series: Whose bars they are.
+        values: One per group of this line.
+        place: Inches from a group's left to its bar, of the bar, and to the next group's.
+        scale: Of the line.
+    """
+    offset, bar, pitch = place
     base = 1.0 if scale.is_log else 0.0
     bars = [
-        (at * pitch + place * _BAR_INCHES, base, value - base)
+        (at * pitch + offset, base, value - base)
         for at, value in enumerate(values)
         if value is not None
     ]
-    _add_bars(axes, bars, series, _BAR_INCHES)
-    for left, _, height in bars if is_labelled else ():
-        x, value = left + _BAR_INCHES / 2, base + height
+    _add_bars(axes, bars, series, bar)
+    for left, _, height in bars if scale.is_labelled else ():
+        x, value = left + bar / 2, base + height
         is_down = value < base
         axes.annotate(f"{value:.2f}", (x, value), (0, -2 if is_down else 2),
                       textcoords="offset points", rotation=90, ha="center",

@@ -237,6 +237,8 @@ def test_many_groups_go_on_in_another_line() -> None:
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     last = [bar for patch in figure.axes[-1].patches for bar in heights(patch)]
     assert max(high for _, high in last) == 70
+    many = [Series(each.label, "red", each.values * 5) for each in series]
+    assert len(grouped(names * 5, many, "speed-up").axes) == 9
 
 
 def heights(patch: Any) -> list[tuple[float, float]]:
