@@ -89,15 +89,18 @@ def _store(dram: Dram, info: TensorInfo, result: Any, where: str) -> int:
         raise TrapError(error.message, f"{where}: output '{info.name}'", error.hint) from error
 
 
+def library_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises, and what it lets through."""
+    state: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names: dict[str, Any] = state.__dict__
+    own = (kind for kind in names.values() if isinstance(kind, type))
+    return (*(k for k in own if issubclass(k, Exception)), RuntimeError, ValueError, TypeError)
+
+
 @contextmanager
 def _foreign_errors(where: str) -> Generator[None]:
     """Turn what onnxruntime raises into a trap."""
-    state: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names: dict[str, Any] = state.__dict__
-    foreign: tuple[type[Exception], ...] = tuple(
-        k for k in names.values() if isinstance(k, type) and issubclass(k, Exception)
-    )
     try:
         yield
-    except (*foreign, RuntimeError, ValueError, TypeError) as error:
+    except library_errors() as error:
         raise TrapError(f"onnxruntime cannot run the fragment: {error}", where) from error

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from onnx import numpy_helper
 
 from ..isa.errors import FrontendError, UnsupportedError, UsageError
+from .host import library_errors
 from .onnx_constants import (
     Array,
     check_like,
@@ -234,12 +235,7 @@ def _load(model: Source, where: str) -> onnx.ModelProto:
 
 @contextmanager
 def _foreign_errors(where: str) -> Generator[None]:
-    state: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names: dict[str, Any] = state.__dict__
-    foreign: tuple[type[Exception], ...] = tuple(
-        kind for kind in names.values() if isinstance(kind, type) and issubclass(kind, Exception)
-    )
     try:
         yield
-    except (*foreign, RuntimeError, ValueError, TypeError, EncodeError) as error:
+    except (*library_errors(), EncodeError) as error:
         raise FrontendError(f"onnxruntime cannot run the model: {error}", where) from error

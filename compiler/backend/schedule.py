@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,15 +60,25 @@ class Plane:
             run, inner = 2 * self.row, (length // self.row, self.row_stride)
         elif self.row:
             run, inner = 2 * length, (1, 0)
-        dims: list[tuple[int, int]] = []
-        for count, stride in (inner, outer):
-            if count == 1:
-                continue
-            if stride == run and not dims:
-                run *= count
-            else:
-                dims.append((count, stride))
-        return base, run, tuple(dims)
+        return base, *merged_runs(run, (inner, outer))
+
+
+def merged_runs(run: int, repeats: Iterable[tuple[int, int]]) -> tuple[int, Dims]:
+    """The same bytes in as few dimensions as can be: repeats that follow one another are one run.
+
+    Args:
+        run: Bytes that lie together.
+        repeats: How often (count, stride), innermost first.
+    """
+    dims: list[tuple[int, int]] = []
+    for count, stride in repeats:
+        if count == 1:
+            continue
+        if stride == run and not dims:
+            run *= count
+        else:
+            dims.append((count, stride))
+    return run, tuple(dims)
 
 
 @dataclass(frozen=True)

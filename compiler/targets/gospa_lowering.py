@@ -15,7 +15,7 @@ from ...isa.targets.gospa import CHUNK_BYTES, Cfg, Drn, GospaSpec, Lda, Ldw, Run
 from ...isa.targets.gospa import Map as MapStrides
 from ...isa.targets.gospa import Tile as SetTile
 from ..backend.layer_moves import Half, LayerMoves
-from ..backend.schedule import Dims, Schedule
+from ..backend.schedule import Dims, Schedule, merged_runs
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import MatmulOp, SumsOp, residual_of
 from ..layout import View, address_of, view_of
@@ -348,13 +348,5 @@ def _block(
     view = view_of(value)
     strides = view.strides if len(view.strides) == 4 else (*view.strides, 0, 2)
     base = view.offset + sum(n * stride for n, stride in zip(corner, strides, strict=True))
-    run = 2 * sizes[2]
-    dims: list[tuple[int, int]] = []
-    for count, stride in ((sizes[1], strides[2]), (sizes[0], strides[1])):
-        if count == 1:
-            continue
-        if stride == run and not dims:
-            run *= count
-        else:
-            dims.append((count, stride))
-    return base, run, tuple(dims)
+    repeats = (sizes[1], strides[2]), (sizes[0], strides[1])
+    return base, *merged_runs(2 * sizes[2], repeats)

@@ -4,7 +4,7 @@ No memories, no interpreter; `tct` shares them.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -102,23 +102,32 @@ def gather(
 
 
 def multiply(weights: Int16s, values: Int16s) -> Product:
-    """All products of [rows, slots, lanes] weights and [windows, rows, lanes] activations.
-
-    Floats hold every partial sum exactly: float64 below 2^53 (fewer than 2^23 products below 2^30),
-    float32 where the largest factors allow it.
-    """
+    """All products of [rows, slots, lanes] weights and [windows, rows, lanes] activations."""
     slots, windows = weights.shape[1], len(values)
     factors = np.ascontiguousarray(weights.transpose(1, 0, 2)).reshape(slots, -1)
     columns = values.reshape(windows, -1)
-    bound = columns.shape[1] * _largest(weights) * _largest(values)
-    kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
-    sums = columns.astype(kind) @ factors.astype(kind).T
+    sums = exact_sums(columns, factors, _largest(weights))
     nonzero = count_nonzero(factors)
     effectual = int(nonzero @ count_nonzero(columns))
     some = int(nonzero.sum()) * windows
-    return Product(
-        sums.astype(np.int64), effectual, some - effectual, weights.size * windows - some
-    )
+    return Product(sums, effectual, some - effectual, weights.size * windows - some)
+
+
+def exact_sums(columns: Int16s, factors: npt.NDArray[Any], largest: int) -> Int64s:
+    """The exact sums [windows, slots] of [windows, terms] activations and [slots, terms] weights.
+
+    Floats hold every partial sum exactly: float64 below 2^53 (fewer than 2^23 products of 16-bit
+    values), float32 where the largest factors allow it.
+
+    Args:
+        columns: The activations.
+        factors: The weights, integers of any type.
+        largest: The largest magnitude among them.
+    """
+    bound = columns.shape[1] * largest * _largest(columns)
+    kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
+    sums = columns.astype(kind) @ factors.astype(kind, copy=False).T
+    return sums.astype(np.int64)
 
 
 def count_nonzero(values: Int16s) -> Int64s:

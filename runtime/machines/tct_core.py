@@ -7,14 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...isa.errors import TrapError
-from .dadiannao_core import count_nonzero
+from .dadiannao_core import count_nonzero, exact_sums
 
 Bytes = npt.NDArray[np.uint8]
 Int16s = npt.NDArray[np.int16]
 Int64s = npt.NDArray[np.int64]
-
-_EXACT_FLOAT32 = 1 << 24
-"""float32 holds every integer up to here."""
 
 
 class Unit(NamedTuple):
@@ -124,16 +121,10 @@ def find_sources(chunk: Chunk, pairs: Int64s, row_count: int) -> Sources:
 
 
 def multiply(sources: Sources, values: Int16s) -> Product:
-    """All products of a chunk's weights and [windows, positions, lanes] activations.
-
-    Floats hold every partial sum exactly: fewer than 2^22 products below 2^30.
-    """
-    windows, factors = len(values), sources.factors
-    terms = factors.shape[1]
+    """All products of a chunk's weights and [windows, positions, lanes] activations."""
+    windows, terms = len(values), sources.factors.shape[1]
     columns = values.reshape(windows, terms)
-    bound = terms * sources.largest * max(int(values.max()), -int(values.min()))
-    kind = np.float32 if bound < _EXACT_FLOAT32 else np.float64
-    sums = columns.astype(kind) @ factors.T.astype(kind, copy=False)
+    sums = exact_sums(columns, sources.factors, sources.largest)
     effectual = int(sources.counts @ count_nonzero(columns))
     some = int(sources.codes.sum()) * windows
-    return Product(sums.astype(np.int64), effectual, some - effectual)
+    return Product(sums, effectual, some - effectual)
