@@ -17,7 +17,7 @@ from ...isa.targets.dadiannao import ISA, PACKED, PLAIN, Conv, DadiannaoSpec, In
 from ..backend.epilogue import lower_elementwise
 from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
 from ..backend.schedule import Schedule
-from ..backend.window import kernel_of, window_of
+from ..backend.window_limits import kernel_within, map_within, pads_within, steps_within
 from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
@@ -28,7 +28,6 @@ from ..dialects.sparse_tensor import (
     PoolOp,
     SumsOp,
     WindowOp,
-    numbers,
     shape_of,
 )
 from ..layout import address_of, compact_strides
@@ -47,29 +46,10 @@ from .ddn_tiling import (
 LANES = DadiannaoSpec().lanes
 
 
-def kernel_fits(op: Conv2dOp) -> bool:
-    """The kernel has at most 63 rows and 63 columns."""
-    rows, columns = kernel_of(op)
-    return rows <= Ker.kh.maximum and columns <= Ker.kw.maximum
-
-
-def steps_fit(op: WindowOp) -> bool:
-    """Strides are at most 15, dilations at most 31."""
-    fields = (Ker.sy, Ker.sx, Ker.dy, Ker.dx)
-    steps = (*numbers(op.strides), *numbers(op.dilations))
-    return all(step <= f.maximum for step, f in zip(steps, fields, strict=True))
-
-
-def pads_fit(op: WindowOp) -> bool:
-    """At most 63 rows of padding at the top and 63 columns at the left."""
-    top, left, bottom, right = numbers(op.pads)
-    return 0 <= top <= In.pt.maximum and 0 <= left <= In.pl.maximum and min(bottom, right) >= 0
-
-
-def map_fits(op: WindowOp | AffineOp) -> bool:
-    """Input and output maps have at most 8191 rows and columns."""
-    window = window_of(op)
-    return max(window.H, window.W, window.OH, window.OW) <= In.h.maximum
+kernel_fits = kernel_within(Ker.kh, Ker.kw)
+steps_fit = steps_within((Ker.sy, Ker.sx), (Ker.dy, Ker.dx))
+pads_fit = pads_within(In.pt, In.pl)
+map_fits = map_within(In.h, In.w)
 
 
 def batch_fits(op: Operation) -> bool:

@@ -24,7 +24,7 @@ from ..backend.epilogue import lower_elementwise
 from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
 from ..backend.schedule import Schedule
 from ..backend.window import kernel_of
-from ..backend.window_limits import map_fits, steps_fit
+from ..backend.window_limits import map_fits, pads_within, steps_fit
 from ..dialects.encoding import EncodingAttr
 from ..dialects.sparse_tensor import (
     AffineOp,
@@ -58,11 +58,7 @@ def span_fits(op: Conv2dOp) -> bool:
     return 2 * prod((size - 1) * step + 1 for size, step in sizes) <= RING
 
 
-def pads_fit(op: Conv2dOp) -> bool:
-    """At most 255 rows of padding at the top and 255 columns at the left."""
-    top, left, bottom, right = numbers(op.pads)
-    fits = 0 <= top <= Tile.oh.maximum and 0 <= left <= Tile.ow.maximum
-    return fits and min(bottom, right) >= 0
+pads_fit = pads_within(Tile.oh, Tile.ow)
 
 
 def tile(

@@ -14,7 +14,8 @@ from ...isa.targets.sparten import ISA, Cfg, Map, Run, SpartenSpec, Sto
 from ..backend.epilogue import lower_elementwise
 from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
 from ..backend.schedule import Schedule
-from ..backend.window import kernel_of, window_of
+from ..backend.window import window_of
+from ..backend.window_limits import kernel_within, map_within, pads_within, steps_within
 from ..dialects.encoding import EncodingAttr
 from ..dialects.sparse_tensor import (
     AffineOp,
@@ -24,7 +25,6 @@ from ..dialects.sparse_tensor import (
     PoolOp,
     SumsOp,
     WindowOp,
-    numbers,
     shape_of,
 )
 from ..join_channels import joined_macs
@@ -37,29 +37,10 @@ from .sparten_mapping import block_bytes, plan
 DEFAULTS = SpartenSpec()
 
 
-def kernel_fits(op: Conv2dOp) -> bool:
-    """The kernel has at most 255 rows and 255 columns."""
-    rows, columns = kernel_of(op)
-    return rows <= Cfg.r.maximum and columns <= Cfg.s.maximum
-
-
-def steps_fit(op: WindowOp) -> bool:
-    """Strides and dilations are at most 15."""
-    fields = (Cfg.uh, Cfg.uw, Cfg.dh, Cfg.dw)
-    steps = (*numbers(op.strides), *numbers(op.dilations))
-    return all(step <= field.maximum for step, field in zip(steps, fields, strict=True))
-
-
-def pads_fit(op: WindowOp) -> bool:
-    """At most 63 rows of padding at the top and 63 columns at the left."""
-    top, left, bottom, right = numbers(op.pads)
-    return 0 <= top <= Cfg.pt.maximum and 0 <= left <= Cfg.pl.maximum and min(bottom, right) >= 0
-
-
-def map_fits(op: WindowOp | AffineOp) -> bool:
-    """Input and output maps have at most 4095 rows and columns."""
-    window = window_of(op)
-    return max(window.H, window.W, window.OH, window.OW) <= Map.h.maximum
+kernel_fits = kernel_within(Cfg.r, Cfg.s)
+steps_fit = steps_within((Cfg.uh, Cfg.uw), (Cfg.dh, Cfg.dw))
+pads_fit = pads_within(Cfg.pt, Cfg.pl)
+map_fits = map_within(Map.h, Map.w)
 
 
 def batch_fits(op: Operation) -> bool:

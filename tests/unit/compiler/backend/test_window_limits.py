@@ -1,79 +1,72 @@
-"""What a window may be follows from the fields of the instructions that take it."""
-
-import re
+"""Limits made of fields: what they let through, and their sentences."""
 
 import pytest
-from spcc.compiler.backend import window_limits
-from spcc.compiler.backend.pooling import POOL_LIMITS
-from spcc.compiler.dialects.sparse_tensor import Conv2dOp, HostCallOp, PoolOp
-from spcc.isa.base import Ppool, Pwin
-from spcc.isa.targets.spots import Sgeo
-from spcc.models.small import pool, single_conv
-
-CONVERSION = "convert-onnx-to-sparse-tensor"
-GEOMETRY = ("R", "S", "sh", "sw", "dh", "dw", "pt", "pl", "H", "W", "OW")
+from spcc.compiler.backend.window_limits import (
+    kernel_within,
+    map_within,
+    pads_within,
+    steps_within,
+)
+from spcc.isa.encoding import Field
 
 
-def layers(start, model, kind: type):
-    return start(model).run(CONVERSION).ops(kind)
+class Op:
+    """As much of a convolution as limits of pads and steps look at."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.pads, self.strides, self.dilations = numbers, numbers[:2], numbers[2:]
 
 
-def test_spots_takes_the_windows_that_the_base_takes() -> None:
-    assert {n: Sgeo.fields[n].bits for n in GEOMETRY} == {n: Pwin.fields[n].bits for n in GEOMETRY}
-    assert Ppool.rows.maximum == Ppool.oy0.maximum == Pwin.H.maximum
+def field(bits: int) -> Field:
+    return Field(bits - 1, 0, "")
+
+
+@pytest.fixture(autouse=True)
+def _plain_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spcc.compiler.backend.window_limits.numbers", tuple)
 
 
 @pytest.mark.parametrize(
-    ("limit", "fields"),
-    [("kernel_fits", "R S"), ("steps_fit", "sh sw dh dw"), ("pads_fit", "pt pl"),
-     ("map_fits", "H W OW")],
-)  # fmt: skip
-def test_the_sentences_state_the_fields(limit: str, fields: str) -> None:
-    stated = re.findall(r"\d+", getattr(window_limits, limit).__doc__)
-    assert {*map(int, stated)} == {Pwin.fields[name].maximum for name in fields.split()}
+    ("steps", "fits"),
+    [((3, 3, 7, 7), True), ((4, 1, 1, 1), False), ((1, 1, 1, 8), False), ((1, 4, 1, 1), False)],
+)
+def test_steps(steps: tuple[int, ...], fits: bool) -> None:
+    limit = steps_within((field(2), field(2)), (field(3), field(3)))
+    assert limit(Op(steps)) == fits  # type: ignore[arg-type]  # has what the limit looks at
 
 
-LARGEST = [
-    dict(kernel_shape=[63, 1], H=63),
-    dict(kernel_shape=[1, 63], W=63),
-    dict(strides=[15, 1], H=20),
-    dict(strides=[1, 15], W=20),
-    dict(dilations=[15, 1], H=20),
-    dict(dilations=[1, 15], W=20),
-    dict(kernel_shape=[32, 1], pads=[31, 0, 0, 0], H=9),
-    dict(kernel_shape=[1, 32], pads=[0, 31, 0, 0], W=9),
-    dict(kernel_shape=[1, 1], H=4095, W=1),
-    dict(kernel_shape=[1, 1], H=1, W=4095),
-    dict(kernel_shape=[40, 1], pads=[0, 0, 39, 0], H=1),
-]
-BEYOND = [
-    dict(kernel_shape=[64, 1], H=64),
-    dict(kernel_shape=[1, 64], W=64),
-    dict(strides=[16, 1], H=20),
-    dict(strides=[1, 16], W=20),
-    dict(dilations=[16, 1], H=20),
-    dict(dilations=[1, 16], W=20),
-    dict(kernel_shape=[33, 1], pads=[32, 0, 0, 0], H=9),
-    dict(kernel_shape=[1, 33], pads=[0, 32, 0, 0], W=9),
-    dict(kernel_shape=[1, 1], H=4096, W=1),
-    dict(kernel_shape=[1, 1], H=1, W=4096),
-    dict(kernel_shape=[2, 1], pads=[1, 0, 1, 0], H=4095, W=1),
-]
+@pytest.mark.parametrize(
+    ("pads", "fits"),
+    [
+        ((3, 1, 9, 9), True),
+        ((4, 1, 0, 0), False),
+        ((3, 2, 0, 0), False),
+        ((-1, 0, 0, 0), False),
+        ((0, 0, -1, 0), False),
+        ((0, 0, 0, -1), False),
+    ],
+)
+def test_pads(pads: tuple[int, ...], fits: bool) -> None:
+    assert pads_within(field(2), field(1))(Op(pads)) == fits  # type: ignore[arg-type]  # likewise
 
 
-@pytest.mark.parametrize("changes", LARGEST)
-def test_the_largest_pools_fit(start, changes) -> None:
-    (op,) = layers(start, pool(**({"kernel_shape": [2, 2]} | changes)), PoolOp)
-    assert all(limit(op) for limit in POOL_LIMITS)
-
-
-@pytest.mark.parametrize("changes", BEYOND)
-def test_larger_pools_are_the_hosts(start, changes) -> None:
-    (call,) = layers(start, pool(**({"kernel_shape": [2, 2]} | changes)), HostCallOp)
-    assert "requires: " in call.reason.data
-
-
-def test_a_convolution_has_the_same_limits(start) -> None:
-    (op,) = layers(start, single_conv(R=63, H=63, S=1), Conv2dOp)
-    assert all(limit(op) for limit in POOL_LIMITS)
-    assert not layers(start, single_conv(R=64, H=64, S=1), Conv2dOp)
+def test_sentences() -> None:
+    two, three = field(2), field(3)
+    assert [
+        limit.__doc__
+        for limit in (
+            kernel_within(two, three),
+            steps_within((two, two), (three, three)),
+            steps_within((two, two), (two, two)),
+            pads_within(two, three),
+            map_within(two, three),
+            map_within(two, two),
+        )
+    ] == [
+        "The kernel has at most 3 rows and 7 columns.",
+        "Strides are at most 3, dilations at most 7.",
+        "Strides and dilations are at most 3.",
+        "At most 3 rows of padding at the top and 7 columns at the left.",
+        "Input and output maps have at most 3 rows and 7 columns.",
+        "Input and output maps have at most 3 rows and columns.",
+    ]
