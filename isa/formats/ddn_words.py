@@ -1,13 +1,13 @@
 """DaDianNao's formats in DRAM: run-length weights, words of group precision (sheet section 3).
 
-Both are canonical: decoding refuses what encoding would not write.
-
 *Run length*: each slot's values in (row, lane) order are pairs of 20 bits, (run:4, value:16): `run`
 zeros, then `value`. Of more zeros every 16 are a pair (15, 0); t > 0 zeros at a slot's end are a
-pair (t-1, 0). Slot after slot, least significant bit first, padded to a byte.
+pair (t-1, 0). Slot after slot, least significant bit first, padded to a byte. It is canonical:
+decoding refuses what encoding would not write.
 
 *Group precision*: each word is p-1 in 4 bits, then its values in p bits, p the smallest 1..16 that
-holds them all in two's complement. Word after word, least significant bit first, padded to a byte.
+holds them all in two's complement. Word after word, padded to a byte. Machines move the values and
+count these bytes, so its length is all that is needed.
 """
 
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class Decoded(NamedTuple):
     """Decoded values and the bytes they were coded in.
 
     Args:
-        values: int16, [slots, length] or [words, lanes].
+        values: int16, [slots, length].
         size_bytes: Length of the image.
     """
 
@@ -162,53 +162,3 @@ def group_bytes(words: Values) -> int:
     """Length of the image of [words, lanes] values."""
     bits = PRECISION_BITS * len(words) + words.shape[1] * int(precisions(words).sum())
     return -(-bits // 8)
-
-
-def encode_groups(words: Values) -> Bytes:
-    """Code [words, lanes] int16 values, every word in as few bits as it needs."""
-    if words.ndim != 2 or not words.size or words.dtype != np.int16:
-        raise EncodingError(
-            f"group precision needs int16 words [words, lanes], not {words.dtype} "
-            f"{list(words.shape)}",
-            "words",
-        )
-    needed, lanes = precisions(words), words.shape[1]
-    ends = np.cumsum(PRECISION_BITS + lanes * needed)
-    starts = ends - (PRECISION_BITS + lanes * needed)
-    bits = np.zeros(int(ends[-1]), np.uint8)
-    for bit in range(PRECISION_BITS):
-        bits[starts + bit] = (needed - 1) >> bit & 1
-    lane = np.arange(lanes, dtype=np.int64)
-    for p in np.unique(needed).tolist():
-        chosen = np.flatnonzero(needed == p)
-        first = starts[chosen, None] + PRECISION_BITS + p * lane
-        for bit in range(p):
-            bits[first + bit] = words[chosen] >> bit & 1
-    return np.packbits(bits, bitorder="little")
-
-
-def decode_groups(data: Bytes, count: int, lanes: int) -> Decoded:
-    """Decode `count` words at the beginning of `data`.
-
-    Raises:
-        EncodingError: The image is malformed, or `data` ends before it does.
-    """
-    bits = np.unpackbits(data, bitorder="little").astype(np.int64)
-    values, stated = np.zeros((count, lanes), np.int16), np.zeros(count, np.int64)
-    weights = 1 << np.arange(VALUE_BITS)
-    at = 0
-    for index in range(count):
-        head = bits[at : at + PRECISION_BITS]
-        p = int(head @ weights[: head.size]) + 1
-        first, at = at + PRECISION_BITS, at + PRECISION_BITS + p * lanes
-        if at > bits.size:
-            raise EncodingError(f"the image ends inside word {index} of {count}", "words")
-        raw = bits[first:at].reshape(lanes, p) @ weights[:p]
-        values[index], stated[index] = raw - (raw >> (p - 1) << p), p
-    if (wrong := np.flatnonzero(stated != precisions(values))).size:
-        index = int(wrong[0])
-        raise EncodingError(f"word {index} takes {int(stated[index])} bits, too many", "words")
-    size = -(-at // 8)
-    if bits[at : 8 * size].any():
-        raise EncodingError("the bits after the last word are not 0", "words")
-    return Decoded(values, size)

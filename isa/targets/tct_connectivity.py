@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ..errors import UsageError
 
-SHAPES = ("T", "L")
 ORDERS = ("ahead", "ahead_far", "aside", "near")
 MAX_AHEAD, MAX_ASIDE = 4, 6
 """Largest lookahead depth, and most lookasides (Table 3 of the paper)."""
@@ -110,8 +109,3 @@ def parse_name(name: str) -> dict[str, str | int]:
             f"write {shape}{1 + h + d}h{h},{d}i",
         )
     return {"shape": shape, "h": h, "d": d}
-
-
-def pattern_name(shape: str, h: int, d: int) -> str:
-    """The name of a pattern, as `T8h2,5i`."""
-    return f"{shape}{1 + h + d}h{h},{d}i"

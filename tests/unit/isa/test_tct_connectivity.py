@@ -7,7 +7,6 @@ from spcc.isa.targets.tct_connectivity import (
     code_bits,
     connections,
     parse_name,
-    pattern_name,
     scan_order,
 )
 
@@ -28,7 +27,6 @@ def test_canonical_lists(name, text):
     settings = parse_name(name)
     pairs = connections(settings["shape"], settings["h"], settings["d"])
     assert " ".join(f"({a},{s})" for a, s in pairs) == text
-    assert pattern_name(**settings) == name
 
 
 def ordered(name, order):
