@@ -144,6 +144,15 @@ def refuse_others(own: Callable[[Any], Instruction]) -> Semantics:
     return check
 
 
+_CYCLE = Cost(1)
+
+
+def one_cycle(state: State, inst: Instruction) -> Cost:
+    """The cost of a configuration instruction that takes a cycle of its unit."""
+    del state, inst
+    return _CYCLE
+
+
 def refuse_zero(*optional: str) -> Semantics:
     """The check of a configuration instruction whose fields, but these, are at least 1."""
 

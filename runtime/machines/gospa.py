@@ -1,24 +1,13 @@
 """GoSPA's machine: its units, what its instructions do and cost (gospa sheet)."""
 
-from typing import Any
-
 from ...isa.encoding import Instruction
 from ...isa.targets.gospa import ISA, Cfg, Drn, GospaSpec, Lda, Ldw, Map, Run, Tile
-from ..base import BASE_COSTS, BASE_SEMANTICS, refuse_zero
+from ..base import BASE_COSTS, BASE_SEMANTICS, one_cycle, refuse_zero
 from ..energy import EnergyEntry, Rates
-from ..machine import BASE_UNITS, Cost, CostRule, Machine, Semantics, State
+from ..machine import BASE_UNITS, CostRule, Machine, Semantics
 from .gospa_memories import memories
 from .gospa_moves import lda, lda_cost, ldw, ldw_cost
 from .gospa_run import check_cfg, drn, drn_cost, run, run_cost
-
-_CYCLE = Cost(1)
-
-
-def _one_cycle(state: State, inst: Any) -> Cost:
-    """A configuration instruction that takes a cycle of its unit (section 5)."""
-    del state, inst
-    return _CYCLE
-
 
 SEMANTICS: dict[type[Instruction], Semantics] = {
     **BASE_SEMANTICS,
@@ -31,9 +20,9 @@ SEMANTICS: dict[type[Instruction], Semantics] = {
 }
 COSTS: dict[type[Instruction], CostRule] = {
     **BASE_COSTS,
-    Map: _one_cycle,
-    Cfg: _one_cycle,
-    Tile: _one_cycle,
+    Map: one_cycle,
+    Cfg: one_cycle,
+    Tile: one_cycle,
     Lda: lda_cost,
     Ldw: ldw_cost,
     Run: run_cost,

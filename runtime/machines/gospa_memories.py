@@ -2,11 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from ...isa.errors import TrapError
 from ...isa.footprint import Region
 from ...isa.formats.gospa_vectors import Halfwords, bitmap_halfwords
 from ...isa.targets.gospa import GospaSpec
-from ..base import ppu_memories
+from ..base import ppu_memories, require
 from ..machine import MemorySpec, State
 
 SUM_BYTES = 8
@@ -94,12 +93,6 @@ def forget_weights(state: State, first: int, last: int) -> None:
 def filter_halfwords(nch: int, taps: int) -> int:
     """Halfwords of so many channels' static sparsity filters."""
     return nch * bitmap_halfwords(taps)
-
-
-def require(condition: bool, message: str, hint: str = "") -> None:
-    """Trap unless a condition holds."""
-    if not condition:
-        raise TrapError(message, hint=hint)
 
 
 def check_rows(spec: GospaSpec, nf: int, a_s: int) -> None:

@@ -9,9 +9,9 @@ from ...isa.errors import EncodingError, TrapError
 from ...isa.formats import gospa_vectors
 from ...isa.formats.gospa_vectors import Halfwords, Masks, bitmap_halfwords
 from ...isa.targets.gospa import CHUNK, MOST_TAPS, GospaSpec, Lda, Ldw, Map
-from ..base import dma_cycles
+from ..base import dma_cycles, require
 from ..machine import Cost, State
-from .gospa_memories import Places, check_rows, filter_halfwords, forget_weights, require
+from .gospa_memories import Places, check_rows, filter_halfwords, forget_weights
 
 
 def lda_cost(state: State, inst: Lda) -> Cost:

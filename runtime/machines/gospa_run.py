@@ -12,6 +12,7 @@ from ...isa.errors import EncodingError, TrapError
 from ...isa.formats import gospa_vectors
 from ...isa.formats.gospa_vectors import Halfwords, Masks
 from ...isa.targets.gospa import MOST_TAPS, Cfg, Drn, Run, Tile
+from ..base import require
 from ..machine import Cost, State
 from .gospa_core import (
     FEW,
@@ -32,7 +33,6 @@ from .gospa_memories import (
     Places,
     check_rows,
     filter_halfwords,
-    require,
 )
 
 

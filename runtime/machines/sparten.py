@@ -1,7 +1,6 @@
 """SparTen's machine: its memories and what its instructions do and cost (sections 2 to 8)."""
 
 from ...isa.encoding import Instruction
-from ...isa.errors import TrapError
 from ...isa.targets.sparten import (
     ISA,
     PER_CHUNK,
@@ -17,9 +16,17 @@ from ...isa.targets.sparten import (
     Sto,
 )
 from ...isa.targets.sparten_shape import Shape
-from ..base import BASE_COSTS, BASE_SEMANTICS, ppu_memories, refuse_zero
+from ..base import (
+    BASE_COSTS,
+    BASE_SEMANTICS,
+    one_cycle,
+    ppu_memories,
+    refuse_others,
+    refuse_zero,
+    require,
+)
 from ..energy import EnergyEntry, Rates
-from ..machine import BASE_UNITS, Cost, CostRule, Machine, MemorySpec, Semantics, State
+from ..machine import BASE_UNITS, CostRule, Machine, MemorySpec, Semantics, State
 from .sparten_moves import (
     asg,
     asg_cost,
@@ -33,7 +40,6 @@ from .sparten_moves import (
     sto_cost,
 )
 from .sparten_run import drn, drn_cost, run, run_cost
-from .sparten_state import require
 
 
 def memories(spec: SpartenSpec) -> tuple[MemorySpec, ...]:
@@ -54,17 +60,6 @@ def memories(spec: SpartenSpec) -> tuple[MemorySpec, ...]:
     )
 
 
-def check_shape(state: State, inst: Instruction) -> None:
-    """Refuse a program for another machine."""
-    own = Shape.of(state.spec).values()
-    for name, value in inst.values().items():
-        if value != own[name]:
-            raise TrapError(
-                f"{name}={value} is not this machine's, which has {own[name]}",
-                hint="compile the program for these parameters",
-            )
-
-
 _refuse_zero = refuse_zero("pt", "pl", "gb")
 
 
@@ -83,14 +78,9 @@ def check_cfg(state: State, inst: Instruction) -> None:
     )
 
 
-def one_cycle(state: State, inst: Instruction) -> Cost:
-    """Configuration is written in a cycle of its own."""
-    return Cost(1)
-
-
 SEMANTICS: dict[type[Instruction], Semantics] = {
     **BASE_SEMANTICS,
-    Shape: check_shape,
+    Shape: refuse_others(Shape.of),
     Cfg: check_cfg,
     Map: refuse_zero(),
     Lda: lda,

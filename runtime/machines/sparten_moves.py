@@ -10,10 +10,10 @@ from ...isa.encoding import Instruction
 from ...isa.errors import TrapError
 from ...isa.formats.sparsemap import VALUE_BYTES
 from ...isa.targets.sparten import Asg, Lda, Ldf, dense_rows, values_of
-from ..base import dma_cycles
+from ..base import dma_cycles, require
 from ..machine import Cost, State
 from .sparten_cache import recall
-from .sparten_state import Bytes, Int64s, Layer, Table, read_table, require, tag
+from .sparten_state import Bytes, Int64s, Layer, Table, read_table, tag
 
 
 class Records(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from ...isa.footprint import Region
 from ...isa.targets.sparten import DRAIN_VALUES, Drn, Run, SpartenSpec
 from ...isa.targets.sparten_shape import SUM_BYTES, TAG_BYTES
-from ..base import saturate
+from ..base import require, saturate
 from ..machine import Cost, State
 from .sparten_state import (
     Band,
@@ -23,7 +23,6 @@ from .sparten_state import (
     read_slot,
     read_table,
     read_tag,
-    require,
     tag,
     taps_of,
 )

@@ -13,6 +13,7 @@ from ...isa.footprint import Region
 from ...isa.formats.sparsemap import chunk_widths
 from ...isa.targets.sparten import PER_CHUNK, Cfg, Map, pixel_bytes
 from ...isa.targets.sparten_shape import TAG_BYTES, Positions, Shape
+from ..base import require
 from ..machine import State
 from .sparten_cache import Kept, recall
 
@@ -169,12 +170,6 @@ class Filters(NamedTuple):
     values: Floats
     masks: Words
     table: Table
-
-
-def require(condition: bool, message: str, hint: str = "") -> None:
-    """Trap unless a condition holds."""
-    if not condition:
-        raise TrapError(message, hint=hint)
 
 
 def read_tag(state: State, slot: Region) -> list[int]:
