@@ -1,6 +1,7 @@
 """The base machine: transfers and the PPU against exact arithmetic."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from spcc.isa.errors import TrapError
 from spcc.runtime import base
 from spcc.runtime.machine import Cost, State
 from spcc.runtime.memory import Dram, merge_runs
+from spcc.tests.unit.runtime import machine_runs
 from toy_machine import ACC, BBUF, BUF, MACHINE, PBUF, ToySpec, dim, ld, pgeo, ppu
 from toy_machine import st as store
 
@@ -19,25 +21,13 @@ int32 = st.integers(-(1 << 31), (1 << 31) - 1)
 int16 = st.integers(-(1 << 15), (1 << 15) - 1)
 shifts = st.integers(-base.LEFT_SHIFT_LIMIT, 63)
 
+execute = partial(machine_runs.execute, MACHINE)
+
 
 def machine(**config: int) -> State:
     """A toy machine at rest; DRAM byte i of the 64 constants is i."""
     dram = Dram(np.arange(64, dtype=np.uint8), 1024)
     return MACHINE.new_state(ToySpec(**config), dram)
-
-
-def execute(state: State, *instructions: Instruction) -> Cost:
-    """Run instructions one after the other; the cost of the last."""
-    cost = Cost(0)
-    for inst in instructions:
-        if inst.is_config:
-            MACHINE.semantics[type(inst)](state, inst)
-            state.registers[inst.register] = inst
-            continue
-        cost = MACHINE.costs[type(inst)](state, inst)
-        MACHINE.semantics[type(inst)](state, inst)
-        state.scratch.clear()
-    return cost
 
 
 def exact(v: int, bias: int, r: int, geo: Pgeo) -> int:

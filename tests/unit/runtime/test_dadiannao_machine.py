@@ -1,6 +1,7 @@
 """DaDianNao's machine, instruction by instruction: footprints, arithmetic, what traps."""
 
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from spcc.runtime.machine import Cost, State
 from spcc.runtime.machines.dadiannao import MACHINE
 from spcc.runtime.machines.dadiannao_core import pack_sums, unpack_sums
 from spcc.runtime.memory import Dram
+from spcc.tests.unit.runtime import machine_runs
 
 SPEC = DadiannaoSpec(tiles=3, pes=4, lanes=2, wm_rows=8, pb_windows=6, am_words=80, BCAP=64)
 WORD = SPEC.word_bytes
@@ -51,6 +53,9 @@ def changed(inst: Instruction, **fields: int) -> Any:
     return type(inst)(**{**inst.values(), **fields})
 
 
+execute = partial(machine_runs.execute, MACHINE)
+
+
 class Bench:
     """A machine to run instructions on one by one."""
 
@@ -65,19 +70,7 @@ class Bench:
 
     def do(self, *instructions: Instruction) -> Cost:
         """Run instructions as the interpreter does; the last one's cost."""
-        cost = Cost(0)
-        for inst in instructions:
-            state = self.state
-            if inst.is_config:
-                if check := MACHINE.semantics.get(type(inst)):
-                    check(state, inst)
-                state.registers[inst.register] = inst
-                continue
-            state.dram.log.clear()
-            cost = MACHINE.costs[type(inst)](state, inst)
-            MACHINE.semantics[type(inst)](state, inst)
-            state.scratch.clear()
-        return cost
+        return execute(self.state, *instructions)
 
     def words(self, first: int, count: int) -> list[list[int]]:
         """Words of AM."""

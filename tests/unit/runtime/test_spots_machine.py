@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from spcc.isa.footprint import Region
 from spcc.isa.formats.spots_tile import encode
 from spcc.isa.targets.spots import ISA, MEMORIES, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from spcc.runtime.machines.spots import COSTS, MACHINE, SEMANTICS
+from spcc.tests.unit.runtime import machine_runs
 
 MINI = SpotsSpec(
     NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
@@ -28,11 +30,11 @@ SGEMM = {"split": 1, "F": 1, "Kt": 2, "Ct": 1, "Q": 1, "cres": 1, "psh": 1}
 CONV = {"fm": 2, "row0": 0, "oy0": 0, "rows": 4, "wt": 3, "ob": 5, "acc": 0}
 POOL = {"op": 0, "incpad": 0, "fm": 2, "row0": 0, "oy0": 0, "rows": 2, "ob": 5}
 
+run = partial(machine_runs.execute, MACHINE)
+
 
 def configure(state, geo=None, gemm=None):
-    for inst in (Sgeo(**{**SGEO, **(geo or {})}), Sgemm(**{**SGEMM, **(gemm or {})})):
-        SEMANTICS[type(inst)](state, inst)
-        state.registers[inst.register] = inst
+    run(state, Sgeo(**{**SGEO, **(geo or {})}), Sgemm(**{**SGEMM, **(gemm or {})}))
 
 
 @pytest.fixture
@@ -45,13 +47,6 @@ def state():
     configure(state)
     state.memories["obuf"].log.clear()
     return state
-
-
-def run(state, inst):
-    cost = COSTS[type(inst)](state, inst)
-    SEMANTICS[type(inst)](state, inst)
-    state.scratch.clear()
-    return cost
 
 
 def obuf(state):

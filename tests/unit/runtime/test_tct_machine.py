@@ -1,5 +1,6 @@
 """Bit-Tactical's machine on bytes: what `tct.ldw` leaves behind, what `tct.conv` reads, traps."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from spcc.isa.footprint import Region
 from spcc.isa.formats.tct_image import Entries, encode
 from spcc.isa.targets import dadiannao as ddn
 from spcc.isa.targets.tct import ISA, Cfg, Conv, Ldw, Mux, TctSpec
-from spcc.runtime.machine import Cost, State
-from spcc.runtime.machines.tct import COSTS, COUNTERS, MACHINE, SEMANTICS
+from spcc.runtime.machine import State
+from spcc.runtime.machines.tct import COUNTERS, MACHINE
 from spcc.runtime.memory import Dram
+from spcc.tests.unit.runtime import machine_runs
 
 MICRO = TctSpec(tiles=2, pes=2, lanes=4, wm_rows=8, pb_windows=4)
 E1 = Entries(
@@ -28,18 +30,7 @@ CONV = {"half": 0, "first": 1, "b0": 0, "nb": 6, "win0": 0, "nwin": 2, "bank": 0
 IN = {"base": 0, "h": 1, "w": 2, "cb": 6, "img": 1, "y0": 0, "pt": 0, "pl": 0}
 KER = {"kh": 1, "kw": 1, "sy": 1, "sx": 1, "dy": 1, "dx": 1, "oh": 1, "ow": 2}
 
-
-def execute(state: State, inst: Instruction) -> Cost:
-    """Run one instruction as the interpreter does."""
-    kind = type(inst)
-    if inst.is_config:
-        SEMANTICS.get(kind, lambda *_: None)(state, inst)
-        state.registers[inst.register] = inst
-        return Cost(0)
-    cost = COSTS[kind](state, inst)
-    SEMANTICS[kind](state, inst)
-    state.scratch.clear()
-    return cost
+execute = partial(machine_runs.execute, MACHINE)
 
 
 def machine(spec: TctSpec, *units: Entries, kernel: dict[str, int] | None = None) -> State:

@@ -11,18 +11,12 @@ from spcc.isa.targets.spots import ISA, SpotsSpec
 from spcc.runtime.machine import State
 from spcc.runtime.machines.spots import MACHINE
 from spcc.runtime.memory import Dram
+from spcc.tests.unit.runtime.machine_runs import execute
 
 
 def run(schedule: Schedule, state: State) -> None:
     """Execute what a schedule has emitted."""
-    for op in schedule.ops:
-        inst = op.to_instruction()
-        if inst.is_config:
-            state.registers[inst.register] = inst
-        else:
-            MACHINE.costs[type(inst)](state, inst)
-            MACHINE.semantics[type(inst)](state, inst)
-            state.scratch.clear()
+    execute(MACHINE, state, *(op.to_instruction() for op in schedule.ops))
 
 
 @given(st.integers(1, 7), st.integers(1, 40), st.integers(0, 3), st.booleans(), st.integers(0, 9))
