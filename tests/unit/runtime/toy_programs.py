@@ -1,4 +1,4 @@
-"""Random toy programs, the semaphores they need, and a naive clock to compare with."""
+"""Toy programs, random ones too, the semaphores they need, and a naive clock to compare with."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -7,9 +7,22 @@ import numpy as np
 from hypothesis import strategies as st
 from spcc.isa.base import Ld, Ppu, St
 from spcc.isa.encoding import Instruction, Registers
-from spcc.runtime.interpreter import Execution, Interpreter
+from spcc.runtime.interpreter import Execution, Interpreter, Options
 from spcc.runtime.memory import Dram
-from toy_machine import ACC, BUF, ISA, PBUF, Scale, dim, ld, make_program, pgeo, ppu, scale
+from toy_machine import (
+    ACC,
+    BUF,
+    ISA,
+    PBUF,
+    Scale,
+    dim,
+    layer,
+    ld,
+    make_program,
+    pgeo,
+    ppu,
+    scale,
+)
 from toy_machine import MACHINE as TOY
 from toy_machine import st as store
 
@@ -145,3 +158,25 @@ def execute(instructions: Sequence[Instruction], **config: int) -> tuple[Executi
     dram.write(0, np.arange(96, dtype=np.uint8))
     dram.log.clear()
     return Interpreter(TOY, program).run(dram), dram
+
+
+CHAIN = [
+    pgeo(),
+    ld(BUF, 0, 0, 32, signal=[1]),
+    scale(0, 0, 16, 2, 3, wait=[1], signal=[2]),
+    ppu(0, 0, 1, 16, wait=[2], signal=[3]),
+    store(PBUF, 0, 64, 32, wait=[3]),
+]
+"""ld, cu, ppu, st one after the other."""
+
+
+def run(
+    instructions: list[Instruction],
+    options: Options | None = None,
+    lines: list[int] | None = None,
+    **config: int,
+) -> Execution:
+    """Run a program of the layers a, b, c."""
+    layers = (layer("a"), layer("b"), layer("c"))
+    program = make_program(instructions, layers=layers, lines=lines, **config)
+    return Interpreter(TOY, program).run(Dram(program.data, program.dram_bytes), options)
