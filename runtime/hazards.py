@@ -33,6 +33,49 @@ PRUNE_ABOVE = 4096
 """Accesses kept before finished ones are looked for."""
 
 
+class _Tracks:
+    """The reads, or the writes, of all units."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[str | int, dict[str, _Track]] = {}
+        self._busy_until: dict[str | int, int] = {}
+        """When the last access to a memory ends; most checks need to know no more."""
+
+    def find(self, region: Region, unit: str, start: int) -> Access | None:
+        """An access of another unit, in flight at `start`, that shares a byte with the region."""
+        if self._busy_until.get(region.memory, 0) <= start:
+            return None
+        low, high = region.base, region.end
+        for other, track in self._tracks[region.memory].items():
+            if other == unit:
+                continue
+            for access in reversed(track.values()):
+                if access.end <= start:
+                    break
+                if access.low < high and low < access.high and region.overlaps(access.region):
+                    return access
+        return None
+
+    def add(self, region: Region, unit: str, end: int, pc: int) -> bool:
+        """Keep an access; whether there is one more than before."""
+        memory = region.memory
+        if end > self._busy_until.get(memory, -1):
+            self._busy_until[memory] = end
+        track = self._tracks.setdefault(memory, {}).setdefault(unit, {})
+        before = track.pop(region, None)
+        track[region] = Access(end, region.base, region.end, region, pc)
+        return before is None
+
+    def forget(self, horizon: int) -> int:
+        """Drop accesses that end by `horizon`; how many are left."""
+        count = 0
+        for units in self._tracks.values():
+            for unit, track in units.items():
+                units[unit] = {r: access for r, access in track.items() if access.end > horizon}
+                count += len(units[unit])
+        return count
+
+
 class Hazards:
     """The accesses of all instructions that a later one could still overtake.
 
@@ -42,35 +85,29 @@ class Hazards:
     """
 
     def __init__(self) -> None:
-        self._reads: dict[str | int, dict[str, _Track]] = {}
-        self._writes: dict[str | int, dict[str, _Track]] = {}
+        self._reads = _Tracks()
+        self._writes = _Tracks()
         self._count = 0
         self._limit = PRUNE_ABOVE
 
     def check(self, log: AccessLog, unit: str, start: int) -> Conflict | None:
         """The first conflict of an instruction starting at cycle `start` on `unit`, or None."""
         for region in log.writes:
-            found = _find(self._writes, region, unit, start)
-            if found:
+            if found := self._writes.find(region, unit, start):
                 return Conflict("WAW", found, region)
-            found = _find(self._reads, region, unit, start)
-            if found:
+            if found := self._reads.find(region, unit, start):
                 return Conflict("WAR", found, region)
         for region in log.reads:
-            found = _find(self._writes, region, unit, start)
-            if found:
+            if found := self._writes.find(region, unit, start):
                 return Conflict("RAW", found, region)
         return None
 
     def add(self, log: AccessLog, unit: str, end: int, pc: int) -> None:
         """Keep an instruction's accesses until cycle `end`."""
-        for regions, tracks in ((log.reads, self._reads), (log.writes, self._writes)):
-            for region in regions:
-                access = Access(end, region.base, region.end, region, pc)
-                track = tracks.setdefault(region.memory, {}).setdefault(unit, {})
-                if track.pop(region, None) is None:
-                    self._count += 1
-                track[region] = access
+        for region in log.reads:
+            self._count += self._reads.add(region, unit, end, pc)
+        for region in log.writes:
+            self._count += self._writes.add(region, unit, end, pc)
 
     @property
     def is_full(self) -> bool:
@@ -79,33 +116,12 @@ class Hazards:
 
     def forget(self, horizon: int) -> None:
         """Drop accesses that end by `horizon`, before which no later instruction starts."""
-        self._count = 0
-        for tracks in (self._reads, self._writes):
-            for units in tracks.values():
-                for unit, track in units.items():
-                    units[unit] = {r: access for r, access in track.items() if access.end > horizon}
-                    self._count += len(units[unit])
+        self._count = self._reads.forget(horizon) + self._writes.forget(horizon)
         # If little could go, do not look again at every instruction.
         self._limit = max(PRUNE_ABOVE, 2 * self._count)
 
     def clear(self) -> None:
         """Drop everything: all units have been waited for."""
-        self._reads.clear()
-        self._writes.clear()
+        self._reads = _Tracks()
+        self._writes = _Tracks()
         self._count = 0
-
-
-def _find(
-    tracks: dict[str | int, dict[str, _Track]], region: Region, unit: str, start: int
-) -> Access | None:
-    """An access in flight of another unit that shares a byte with the region."""
-    for other, track in tracks.get(region.memory, {}).items():
-        if other == unit:
-            continue
-        for access in reversed(track.values()):
-            if access.end <= start:
-                break
-            low, high = region.base, region.end
-            if access.low < high and low < access.high and region.overlaps(access.region):
-                return access
-    return None
