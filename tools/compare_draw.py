@@ -168,7 +168,7 @@ def stacked(groups: Sequence[str], rows: Sequence[tuple[str, Sequence[Series]]])
     pitch = min(widest, max(_NAMED_INCHES, _LINE_INCHES / max(1, len(groups))))
     width = pitch * 2 * _BAR_INCHES / widest
     inches = _GAP_INCHES + len(groups) * pitch
-    figure, all_axes = _figure(inches, len(rows), _ROW_INCHES, shares_names=True)
+    figure, all_axes = _figure(inches, len(rows), _ROW_INCHES)
     for axes, (name, series) in zip(all_axes, rows, strict=True):
         floors = [0.0] * len(groups)
         for each in series:
@@ -181,6 +181,7 @@ def stacked(groups: Sequence[str], rows: Sequence[tuple[str, Sequence[Series]]])
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.5, 1], ["0", "50", "100 %"])
         axes.set_title(short(name), loc="left", fontsize=_FONT_POINTS, pad=3)
+        axes.set_xticks([])
     _name_groups(all_axes[-1], groups, pitch, width)
     _legend(figure, all_axes[0], rows[0][1], lift=0.2)
     return figure
@@ -199,6 +200,7 @@ def drawing(*, inline: bool) -> Generator[None]:
     settings = {
         **dict.fromkeys(names, ink),
         "font.size": _FONT_POINTS,
+        "font.sans-serif": ["DejaVu Sans"],  # every word of an SVG names them all
         "savefig.facecolor": "none" if inline else _PAPER,
         "axes.facecolor": "none",
         "text.parse_math": False,  # a dollar in a layer's name is a dollar
@@ -233,6 +235,8 @@ def inlined(figure: Any, prefix: str, title: str) -> str:
     """
     text = saved(figure, "svg").decode()
     text = text[text.index("<svg") :]
+    # Hundredths of a point are enough: outlines are half of a page.
+    text = re.sub(r'\bd="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)
     text = re.sub(r' xmlns(:\w+)?="[^"]*"', "", text).replace("xlink:href", "href")
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", text)
     label = title.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
@@ -246,18 +250,11 @@ def short(name: str) -> str:
     return name if len(name) <= _NAME_CHARS else f"\N{HORIZONTAL ELLIPSIS}{name[1 - _NAME_CHARS :]}"
 
 
-def _figure(
-    width: float,
-    rows: int,
-    row_inches: float,
-    *,
-    gap: float = 0.25,
-    shares_names: bool = False,
-) -> tuple[Any, Any]:
+def _figure(width: float, rows: int, row_inches: float, gap: float = 0.25) -> tuple[Any, Any]:
     """A figure of so many axes above each other; the x axes are in inches, but for what is cut."""
     width = min(max(width, _MIN_INCHES), _MAX_INCHES)
     figure: Any = Figure(figsize=(width, rows * row_inches + gap * (rows - 1)))
-    axes = figure.subplots(rows, sharex=shares_names, squeeze=False)[:, 0]
+    axes = figure.subplots(rows, squeeze=False)[:, 0]
     figure.subplots_adjust(0, 0, 1, 1, hspace=gap / row_inches)
     return figure, axes
 
