@@ -114,7 +114,7 @@ def _in_words(found: Mapping[Published, Found]) -> list[str]:
 
 def _kinds(network: Published, each: Found) -> list[str]:
     lines = [
-        "| kind | of GoSPA's cycles | of SparTen's | speed-up | GoSPA works, steps over, waits "
+        "| kind | of GoSPA's cycles | of SparTen's | speed-up | GoSPA works, passes, waits "
         "| SparTen works, joins, waits | matches a join | SRAM accesses | energy |",
         f"|---|{'---:|' * 8}",
     ]

@@ -36,11 +36,11 @@ def _slots(whole: Pair) -> str:
     ours, theirs = whole.gospa, whole.sparten
     return (
         f"GoSPA's multipliers work in {ours.share(ours.effectual):.0%} of their cycles "
-        f"({ours.share(ours.lost):.0%} go to channels without a pair, {ours.share(ours.idle):.0%} "
-        f"to waiting), SparTen's in {theirs.share(theirs.effectual):.0%} "
-        f"({theirs.share(theirs.lost):.0%} go to the cycle that each join of "
-        f"{_per_join(whole):.1f} matches costs beside them, {theirs.share(theirs.idle):.0%} to "
-        "waiting at barriers or for a filter)"
+        f"({ours.share(ours.lost):.0%} pass channels without a pair for them, "
+        f"{ours.share(ours.idle):.0%} wait or have no filter), SparTen's in "
+        f"{theirs.share(theirs.effectual):.0%} ({theirs.share(theirs.lost):.0%} start joins, of "
+        f"{_per_join(whole):.1f} matches each, {theirs.share(theirs.idle):.0%} wait at barriers or "
+        "have no filter)"
     )
 
 
@@ -53,9 +53,9 @@ def _balancing(ratios: Mapping[str, float], published: float) -> str:
     listed = ", ".join(f"{ratio:.2f} over {name}" for name, ratio in ratios.items())
     low, high = min(ratios.values()), max(ratios.values())
     if low <= published <= high:
-        place = f"the slides' {published}, which do not name theirs, lie between"
+        place = f"the slides' {published} lies between, and they do not say which they mean"
     elif is_near(low, published) or is_near(high, published):
-        place = f"the slides' {published} are within 10 % of it"
+        place = f"the slides' {published} is within 10 % of one of them"
     else:
         place = f"no balancing explains the slides' {published}"
     return f"the speed-up is {listed}: {place}"
@@ -82,8 +82,8 @@ def _kind(pair: Pair, whole: Pair, others: float) -> str:
     share = pair.sparten.cycles / whole.sparten.cycles
     cause = CAUSES[pair.name](pair) if pair.name in CAUSES else ""
     return (
-        f"{pair.name} take {share:.0%} of SparTen's cycles and {pair.speedup:.2f} times as long "
-        f"there as on GoSPA{cause}; the others alone make {others:.2f}"
+        f"{pair.name}, {share:.0%} of SparTen's cycles, take it {pair.speedup:.2f} times GoSPA's"
+        f"{cause}; the others alone make {others:.2f}"
     )
 
 
@@ -117,9 +117,9 @@ def _strided(pair: Pair) -> str:
 def _pointwise(pair: Pair) -> str:
     ours, theirs = pair.gospa, pair.sparten
     return (
-        f": with one PID a PE has all of a channel's values to multiply or none, and GoSPA waits "
-        f"in {ours.share(ours.idle + ours.lost):.0%} of its multipliers' cycles, while "
-        f"{_per_join(pair):.0f} matches a join keep SparTen's busy in "
+        f": with one PID a PE multiplies all of a channel's values or none, and GoSPA's "
+        f"multipliers work in {ours.share(ours.effectual):.0%} of their cycles, while joins of "
+        f"{_per_join(pair):.0f} matches keep SparTen's at work in "
         f"{theirs.share(theirs.effectual):.0%}"
     )
 
@@ -146,7 +146,7 @@ def _energy(whole: Pair, published: float) -> str:
         f"{logic:.0%} of SparTen's on-chip energy is the logic of its joins (on GoSPA "
         f"{ours.logic_uj / ours.energy_uj if ours.energy_uj else 0.0:.0%}): on-chip energy is "
         f"{whole.energy_ratio:.2f} times GoSPA's, {rest:.2f} without any such logic, "
-        f"{whole.dram_ratio:.2f} with DRAM; the slides' {published} lie {place} the first two"
+        f"{whole.dram_ratio:.2f} with DRAM; the slides' {published} lies {place} the first two"
     )
 
 
