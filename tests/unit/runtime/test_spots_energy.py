@@ -9,14 +9,11 @@ from spcc.runtime.energy_model import KB, rf, sram
 from spcc.runtime.machines.spots_core import run_conv, run_pool
 from spcc.runtime.machines.spots_energy import array_milliwatt, entries, rates
 from spcc.runtime.machines.spots_geometry import Gemm, Geometry
+from spcc.tests.e2e.spots_layers import MINI
 
 PATCH = {"fmap_rd": 1, "res_rd": 2, "res_wr": 1, "ring_xfer": 6}
 """A 3x3 stride-1 interior patch: 1 new element, kept for later, 2 old ones, 6 from the ring."""
 NAIVE = {"fmap_rd": 9}
-MINI = SpotsSpec(
-    NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
-    FCAP=4096, WCAP=4096, ICAP=4096, OCAP=4096, RCAP=256,
-)  # fmt: skip
 
 
 FREE = {

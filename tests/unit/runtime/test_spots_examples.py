@@ -6,11 +6,8 @@ from spcc.isa.formats.spots_tile import decode, encode
 from spcc.isa.targets.spots import SpotsSpec
 from spcc.runtime.machines.spots_core import run_conv, run_pool
 from spcc.runtime.machines.spots_geometry import Gemm, Geometry
+from spcc.tests.e2e.spots_layers import MINI
 
-MINI = SpotsSpec(
-    NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
-    FCAP=4096, WCAP=4096, ICAP=4096, OCAP=4096, RCAP=256,
-)  # fmt: skip
 MAP3 = np.array([[[0, 0, 3, 1], [0, 0, 0, 2], [5, 0, 0, 0], [1, 4, 0, 0]]], np.int16)
 
 

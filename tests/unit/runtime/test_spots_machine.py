@@ -11,12 +11,9 @@ from spcc.isa.footprint import Region
 from spcc.isa.formats.spots_tile import encode
 from spcc.isa.targets.spots import ISA, MEMORIES, Conv, Pool, Sgemm, Sgeo, SpotsSpec
 from spcc.runtime.machines.spots import COSTS, MACHINE, SEMANTICS
+from spcc.tests.e2e.spots_layers import MINI
 from spcc.tests.unit.runtime import machine_runs
 
-MINI = SpotsSpec(
-    NR=4, NC=2, UNITS=2, NREG=2, G=2, SLOT=4, INBW=2, SPLIT_LT=3,
-    FCAP=4096, WCAP=4096, ICAP=4096, OCAP=4096, RCAP=256,
-)  # fmt: skip
 WEIGHTS = np.array([[1, 2, 0, 0, 3, 0, 0, 0, -1], [0, 0, 0, 0, 5, 0, 0, 0, 4]], np.int16)
 MAP = np.array([[0, 0, 3, 1], [0, 0, 0, 2], [5, 0, 0, 0], [1, 4, 0, 0]], np.int16)
 SUMS = [
