@@ -261,6 +261,8 @@ def _pack_semaphores(numbers: tuple[int, ...], slots: tuple[int, ...], where: st
 
 
 def _unpack_semaphores(word: int, slots: tuple[int, ...], where: str) -> tuple[int, ...]:
+    if not word >> slots[-1] & (1 << SLOT_BITS * len(slots)) - 1:
+        return ()
     numbers = tuple((word >> slot) & ((1 << SLOT_BITS) - 1) for slot in slots)
     used = tuple(n for n in numbers if n)
     if used != numbers[: len(used)] or list(used) != sorted(set(used)):
@@ -334,11 +336,12 @@ class InstructionSet:
                 f"{cls.mnemonic} has bit {stray.bit_length() - 1} set, which belongs to no field",
                 where,
             )
-        instruction = cls(
-            wait=_unpack_semaphores(word, WAIT_SLOTS, where),
-            signal=_unpack_semaphores(word, SIGNAL_SLOTS, where),
-            **{name: field.unpack(word) for name, field in cls.fields.items()},
-        )
+        instruction = cls.__new__(cls)  # its bits are integers of the fields' widths already
+        own = instruction.__dict__
+        for name, field in cls.fields.items():
+            own[name] = field.unpack(word)
+        own["wait"] = _unpack_semaphores(word, WAIT_SLOTS, where)
+        own["signal"] = _unpack_semaphores(word, SIGNAL_SLOTS, where)
         self._check_symbols(instruction, where)
         return instruction
 
