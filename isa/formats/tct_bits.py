@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..jit import array, jit, types
-from .tct_image import RUN_BITS
+from .ddn_words import RUN_BITS
 
 Bytes = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.int16]

@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncodingError
+from .ddn_words import RUN_BITS
 
 Bytes = npt.NDArray[np.uint8]
 
-COUNT_BITS, ROW_BITS, RUN_BITS = 12, 20, 4
+COUNT_BITS, ROW_BITS = 12, 20
 HEADER_BITS = COUNT_BITS + ROW_BITS
 MOST_ENTRIES = (1 << COUNT_BITS) - 1
 

@@ -53,7 +53,7 @@ def test_no_import_circles() -> None:
     modules = {".".join(["spcc", *p.relative_to(ROOT).with_suffix("").parts]) for p in sources()}
     for path in sources():
         name = ".".join(["spcc", *path.relative_to(ROOT).with_suffix("").parts])
-        known = {m for m, _ in eager_imports(path)}
+        known = {m for m, _ in executed_imports(path)}
         edges[name] = {t for m in known for t in (m, m.rpartition(".")[0]) if t in modules}
     done: set[str] = set()
 
@@ -68,15 +68,13 @@ def test_no_import_circles() -> None:
         visit(module, ())
 
 
-def eager_imports(path: Path) -> list[tuple[str, int]]:
-    """Imports that run on import of the module: not those in functions or under TYPE_CHECKING."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    lazy: set[int] = set()
-    for node in ast.walk(tree):
-        is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        if is_typing or isinstance(node, ast.FunctionDef):
-            lazy |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return [(module, line) for module, line in imports_of(path) if line not in lazy]
+def executed_imports(path: Path) -> list[tuple[str, int]]:
+    """Imports that ever run, those in functions too: all but the ones under TYPE_CHECKING."""
+    typing: set[int] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            typing |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return [(module, line) for module, line in imports_of(path) if line not in typing]
 
 
 def test_every_package_is_in_the_wheel() -> None:
