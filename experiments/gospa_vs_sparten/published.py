@@ -1,8 +1,20 @@
-"""What the GoSPA slides print of GoSPA over SparTen."""
+"""What the GoSPA slides print of GoSPA over SparTen (from the figures of `papers`)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from ..papers.figures import read_figures
+from ..papers.verdicts import NEAR
+
+_TITLES = {
+    "alexnet": "AlexNet",
+    "vgg16": "VGG-16",
+    "googlenet": "GoogLeNet",
+    "resnet18": "ResNet-18",
+    "mobilenet_v2": "MobileNet-V2",
+    "resnext50": "ResNeXt-50",
+}
 
 
 class Published(NamedTuple):
@@ -21,16 +33,26 @@ class Published(NamedTuple):
     energy: float
 
 
-PUBLISHED = (
-    Published("alexnet.scnn", "AlexNet", 1.38, 5.38),
-    Published("vgg16.scnn", "VGG-16", 1.28, 4.96),
-    Published("googlenet.scnn", "GoogLeNet", 1.23, 4.79),
-    Published("resnet18.agp60", "ResNet-18", 1.21, 4.86),
-    Published("mobilenet_v2.half", "MobileNet-V2", 1.17, 5.02),
-    Published("resnext50.agp75", "ResNeXt-50", 1.28, 2.06),
-)
-NEAR = 0.10
-"""Share by which a ratio may differ and still be said to agree."""
+def _published() -> tuple[Published, ...]:
+    figures = {figure.id: figure for figure in read_figures()}
+
+    def value(network: str, what: str) -> float:
+        printed = figures[f"gospa.{network}.{what}"].value
+        assert not isinstance(printed, tuple)
+        return printed
+
+    return tuple(
+        Published(
+            figures[f"gospa.{network}.speedup"].networks[0],
+            title,
+            value(network, "speedup"),
+            value(network, "energy"),
+        )
+        for network, title in _TITLES.items()
+    )
+
+
+PUBLISHED = _published()
 
 
 def is_near(ours: float, published: float) -> bool:
