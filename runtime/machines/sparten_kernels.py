@@ -19,6 +19,10 @@ Floats = npt.NDArray[np.float64]
 TOTALS = ("broadcasts", "matches", "cost", "values", "cu_writes")
 """What `join_chunks` adds up: chunks broadcast, matches, cycles of all joins, values of the chunks,
 and those values written to every CU that has a filter there."""
+RULES = ("cu_count", "lo", "chunk", "join_lat", "join_bubble", "bus_bits", "rho")
+"""What the entries of `rules` are: CUs, the segment's first chunk, values of a chunk, cycles of a
+join without a match and between joins, bits of the broadcast per cycle, cycles through the
+permutation network or 0."""
 
 _I64 = types.int64
 _PIXELS = array(_I64, 2, is_read_only=True)
@@ -78,8 +82,8 @@ def _join(
         mask: [words], of the input chunk.
         filters: [words, filters].
         cus: [filters], the CU of each.
-        join_lat: As for `join_chunks`, like `join_bubble`.
-        join_bubble: See there.
+        join_lat: See `RULES`.
+        join_bubble: See `RULES`.
         matches: [filters], written to.
         work: [CUs], written to.
         totals: Is added to.
@@ -117,7 +121,7 @@ def _count_users(cus: Bytes, cu_count: int) -> Int64s:
     _I64(
         _PIXELS, array(types.uint64, 3, is_read_only=True), _PIXELS,
         array(types.uint64, 3, is_read_only=True), array(types.uint8, 2, is_read_only=True),
-        _I64, _I64, _I64, _I64, _I64, _I64, _I64, array(_I64, 1),
+        array(_I64, 1, is_read_only=True), array(_I64, 1),
     )
 )  # fmt: skip
 def join_chunks(
@@ -126,13 +130,7 @@ def join_chunks(
     counts: Int64s,
     filters: Words,
     cus: Bytes,
-    cu_count: int,
-    lo: int,
-    chunk: int,
-    join_lat: int,
-    join_bubble: int,
-    bus_bits: int,
-    rho: int,
+    rules: Int64s,
     totals: Int64s,
 ) -> int:
     """Join the chunks under some positions with a set's filters: section 7 for one cluster.
@@ -143,19 +141,14 @@ def join_chunks(
         counts: [pixels, nc], nonzeros.
         filters: [chunks, words, filters], masks of the segment's chunks.
         cus: [chunks or 1, filters], the CU of each filter.
-        cu_count: CUs.
-        lo: First chunk.
-        chunk: Values of a chunk.
-        join_lat: Cycles of a join without a match.
-        join_bubble: Cycles between joins.
-        bus_bits: Of the broadcast, per cycle.
-        rho: Cycles through the permutation network, 0 if there is none.
+        rules: See `RULES`.
         totals: See TOTALS, added to.
 
     Returns:
         The cluster's cycles, without `pipe`.
     """
-    nc = masks.shape[1]
+    nc, lo, chunk, bus_bits, rho = masks.shape[1], rules[1], rules[2], rules[5], rules[6]
+    cu_count, join_lat, join_bubble = rules[0], rules[3], rules[4]
     matches, work = np.empty(filters.shape[2], np.int64), np.empty(cu_count, np.int64)
     users = _count_users(cus, cu_count)
     cycles = np.int64(0)

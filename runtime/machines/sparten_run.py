@@ -47,7 +47,7 @@ def run_cost(state: State, inst: Run) -> Cost:
     spec, layer = state.spec, Layer.of(state)
     _check_run(spec, layer, inst)
     inputs = _inputs(state, layer, inst)
-    totals, dense, longest, joins, perm_words = _new_totals(), 0, 0, 0, 0
+    totals, dense, longest, joins = _new_totals(), 0, 0, 0
     outcome: list[tuple[Region, int, Int64s]] = []
     for z in range(Run.sets.bits):
         if not inst.sets >> z & 1:
@@ -64,15 +64,21 @@ def run_cost(state: State, inst: Run) -> Cost:
             before = int(totals[0])
             cycles = _join(spec, layer, share, filters, totals)
             longest = max(longest, cycles)
-            broadcasts = int(totals[0]) - before
-            joins += broadcasts * count
-            perm_words += broadcasts * count if layer.is_per_chunk else 0
+            joins += (int(totals[0]) - before) * count
             dense += share.block.count * filters.values.size
         outcome += _accumulate(state, layer, inst, z, filters, inputs)
     state.scratch["sums"] = outcome
     cycles = longest + spec.pipe
+    counters = _counters(totals, dense, joins)
+    counters["perm_words"] = joins if layer.is_per_chunk else 0
+    counters["cu_idle"] = cycles * spec.clusters * spec.cus - int(totals[2])
+    return Cost(cycles, counters)
+
+
+def _counters(totals: Int64s, dense: int, joins: int) -> dict[str, int]:
+    """The counters of section 8 that follow from what the joins add up to."""
     broadcasts, matches, cost, values, cu_writes = totals.tolist()
-    counters = {
+    return {
         "macs_effectual": matches,
         "macs_ineffectual": 0,
         "macs_gated": 0,
@@ -86,11 +92,8 @@ def run_cost(state: State, inst: Run) -> Cost:
         "cu_in_writes": cu_writes,
         "cu_in_reads": matches,
         "fval_reads": matches,
-        "perm_words": perm_words,
-        "cu_idle": cycles * spec.clusters * spec.cus - cost,
         "dram_in": 0,  # all positions of a layer may lie in the padding
     }
-    return Cost(cycles, counters)
 
 
 def _new_totals() -> Int64s:
@@ -147,10 +150,12 @@ def _join(spec: SpartenSpec, layer: Layer, share: Input, filters: Filters, total
 
     count = filters.table.outputs.size
     rho = -(-count // spec.perm_bw) if layer.is_per_chunk else 0
+    rules = (
+        spec.cus, filters.table.lo, spec.chunk, spec.join_lat, spec.join_bubble, spec.bus_bits, rho,
+    )  # fmt: skip
     return join_chunks(
         share.pixels, share.band.masks, share.band.counts, filters.masks, filters.table.cus,
-        spec.cus, filters.table.lo, spec.chunk, spec.join_lat, spec.join_bubble, spec.bus_bits,
-        rho, totals,
+        np.array(rules, np.int64), totals,
     )  # fmt: skip
 
 

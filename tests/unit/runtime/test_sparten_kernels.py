@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spcc.runtime.machines.sparten_kernels import TOTALS, fill_columns, join_chunks
+from spcc.runtime.machines.sparten_kernels import RULES, TOTALS, fill_columns, join_chunks
 
 quick = settings(deadline=None)
 
@@ -120,13 +120,7 @@ def test_joins_take_what_the_sheet_says(case: Case) -> None:
         case.band.sum(axis=2),
         np.ascontiguousarray(words(case.filters).transpose(0, 2, 1)),
         case.cus,
-        case.cu_count,
-        case.lo,
-        case.chunk,
-        case.join_lat,
-        case.join_bubble,
-        case.bus_bits,
-        case.rho,
+        np.array([getattr(case, name) for name in RULES], np.int64),
         totals,
     )
     wanted_cycles, wanted = plain(case)
