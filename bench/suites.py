@@ -28,6 +28,8 @@ class StartUp:
         "spcc-as --help",
         "spcc-objdump --help",
         "spcc-opt --help",
+        "spcc-compare --help",
+        "spcc-zoo --help",
     )
 
     def time_process(self, command: str) -> None:
