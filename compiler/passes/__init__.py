@@ -1,6 +1,6 @@
 """The lazy table of passes: each is imported when its name is used."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 
 from xdsl.passes import ModulePass
@@ -26,6 +26,11 @@ _NAMES = (
 )
 
 
+def loaders(names: Iterable[str]) -> dict[str, Callable[[], type[ModulePass]]]:
+    """Pass name -> function that imports and returns its class, from the module of that name."""
+    return {name: _loader(name) for name in names}
+
+
 def _loader(name: str) -> Callable[[], type[ModulePass]]:
     def load() -> type[ModulePass]:
         module = import_module(f".{name.replace('-', '_')}", __name__)
@@ -45,7 +50,7 @@ def all_passes(
     Raises:
         PassError: One of them has the name of a pass of ours.
     """
-    ours = {name: _loader(name) for name in _NAMES}
+    ours = loaders(_NAMES)
     if taken := sorted(ours.keys() & (own or {}).keys()):
         raise PassError(
             f"the target's own pass '{taken[0]}' has the name of a pass of spcc",

@@ -9,13 +9,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 
 from ...isa.encoding import Instruction
 from ...isa.formats import ddn_words
 from ...isa.targets.dadiannao import ISA, PACKED, PLAIN, Conv, DadiannaoSpec, In, Ker, Ldw
-from ..backend.epilogue import lower_elementwise
-from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
+from ..backend.pooling import POOL_LIMITS, tile_pool
+from ..backend.ppu_layers import lower_on_ppu
 from ..backend.schedule import Schedule
 from ..backend.window_limits import kernel_within, map_within, pads_within, steps_within
 from ..dialects.encoding import EncodingAttr
@@ -23,7 +22,6 @@ from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
-    ElementwiseOp,
     MatmulOp,
     PoolOp,
     SumsOp,
@@ -31,6 +29,7 @@ from ..dialects.sparse_tensor import (
     shape_of,
 )
 from ..layout import address_of, compact_strides
+from ..passes import loaders
 from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
 from .ddn_lowering import WindowLowering
 from .ddn_tiling import (
@@ -158,16 +157,11 @@ class DenseRows:
 
 def lower(schedule: Schedule, spec: DadiannaoSpec, op: Operation) -> None:
     """Append a layer's instructions; the base machine's PPU adds, clips, copies and pools."""
-    match op:
-        case ElementwiseOp():
-            lower_elementwise(schedule, op)
-        case PoolOp():
-            lower_pool(schedule, spec, op)
-        case Conv2dOp() | MatmulOp():
-            warps = warps_of(op)
-            WindowLowering(schedule, spec, op, warps, DenseRows(spec, op, warps)).emit()
-        case _:
-            raise AssertionError(op.name)
+    if not isinstance(op, SumsOp):
+        lower_on_ppu(schedule, spec, op)
+        return
+    warps = warps_of(op)
+    WindowLowering(schedule, spec, op, warps, DenseRows(spec, op, warps)).emit()
 
 
 def strides(spec: DadiannaoSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -208,19 +202,13 @@ def pipeline(keep_on_chip: str) -> str:
     return apart.replace("pack-weights", f"pack-weights,{keep_on_chip}")
 
 
-def _keep_on_chip() -> type[ModulePass]:
-    from ..passes.dadiannao_keep_on_chip import DadiannaoKeepOnChipPass
-
-    return DadiannaoKeepOnChipPass
-
-
 COMPILER = TargetCompiler(
     name="dadiannao",
     isa=ISA,
     spec_type=DadiannaoSpec,
     limits=LIMITS,
     pipeline=pipeline(KEEP_ON_CHIP),
-    passes={KEEP_ON_CHIP: _keep_on_chip},
+    passes=loaders((KEEP_ON_CHIP,)),
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
     weight_encoding=weight_encoding,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 
 from ...isa.targets.gospa import (
     CHUNK,
@@ -20,8 +17,8 @@ from ...isa.targets.gospa import (
     GospaSpec,
     Tile,
 )
-from ..backend.epilogue import lower_elementwise
-from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
+from ..backend.pooling import POOL_LIMITS, tile_pool
+from ..backend.ppu_layers import lower_on_ppu
 from ..backend.schedule import Schedule
 from ..backend.window import kernel_of
 from ..backend.window_limits import map_fits, pads_within, steps_fit
@@ -29,7 +26,6 @@ from ..dialects.encoding import EncodingAttr
 from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
-    ElementwiseOp,
     MatmulOp,
     PoolOp,
     SumsOp,
@@ -38,6 +34,7 @@ from ..dialects.sparse_tensor import (
 )
 from ..join_channels import joined_macs
 from ..layout import compact_strides
+from ..passes import loaders
 from .base import BASE_LIMITS, PackedWeights, TargetCompiler
 from .base import PIPELINE as BASE_PIPELINE
 from .gospa_layers import pack_streams, to_plain
@@ -83,15 +80,10 @@ def expanded_macs(spec: GospaSpec, op: Operation) -> int:
 
 def lower(schedule: Schedule, spec: GospaSpec, op: Operation) -> None:
     """Append a layer's instructions; the base machine's PPU adds, clips, copies and pools."""
-    match op:
-        case ElementwiseOp():
-            lower_elementwise(schedule, op)
-        case PoolOp():
-            lower_pool(schedule, spec, op)
-        case Conv2dOp() | MatmulOp():
-            SumsLowering(schedule, spec, op).emit()
-        case _:
-            raise AssertionError(op.name)
+    if not isinstance(op, SumsOp):
+        lower_on_ppu(schedule, spec, op)
+        return
+    SumsLowering(schedule, spec, op).emit()
 
 
 def strides(spec: GospaSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -113,14 +105,6 @@ def pack(spec: GospaSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pack
     return pack_streams(op, weights)
 
 
-def _loader(name: str) -> Callable[[], type[ModulePass]]:
-    def load() -> type[ModulePass]:
-        module = import_module(f"..passes.{name.replace('-', '_')}", __package__)
-        return getattr(module, "".join(part.capitalize() for part in name.split("-")) + "Pass")
-
-    return load
-
-
 PASSES = ("gospa-join-channels", "gospa-reorder-cid-pid")
 PIPELINE = BASE_PIPELINE.replace("tile,pack-weights", f"{PASSES[0]},tile,{PASSES[1]}")
 
@@ -138,7 +122,7 @@ COMPILER = TargetCompiler(
     spec_type=GospaSpec,
     limits=LIMITS,
     pipeline=PIPELINE,
-    passes={name: _loader(name) for name in PASSES},
+    passes=loaders(PASSES),
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,
     narrows_weights=True,

@@ -11,8 +11,8 @@ from xdsl.ir import Operation
 
 from ...isa.errors import UnsupportedError
 from ...isa.targets.sparten import ISA, Cfg, Map, Run, SpartenSpec, Sto
-from ..backend.epilogue import lower_elementwise
-from ..backend.pooling import POOL_LIMITS, lower_pool, tile_pool
+from ..backend.pooling import POOL_LIMITS, tile_pool
+from ..backend.ppu_layers import lower_on_ppu
 from ..backend.schedule import Schedule
 from ..backend.window import window_of
 from ..backend.window_limits import kernel_within, map_within, pads_within, steps_within
@@ -20,7 +20,6 @@ from ..dialects.encoding import EncodingAttr
 from ..dialects.sparse_tensor import (
     AffineOp,
     Conv2dOp,
-    ElementwiseOp,
     MatmulOp,
     PoolOp,
     SumsOp,
@@ -29,6 +28,7 @@ from ..dialects.sparse_tensor import (
 )
 from ..join_channels import joined_macs
 from ..layout import compact_strides
+from ..passes import loaders
 from .base import BASE_LIMITS, PIPELINE, PackedWeights, TargetCompiler
 from .sparten_layers import problem_of
 from .sparten_lowering import WindowLowering
@@ -109,15 +109,10 @@ def pack(spec: SpartenSpec, op: Operation, weights: npt.NDArray[np.int16]) -> Pa
 
 def lower(schedule: Schedule, spec: SpartenSpec, op: Operation) -> None:
     """Append a layer's instructions; the base machine's PPU adds, clips, copies and pools."""
-    match op:
-        case ElementwiseOp():
-            lower_elementwise(schedule, op)
-        case PoolOp():
-            lower_pool(schedule, spec, op)
-        case Conv2dOp() | MatmulOp():
-            WindowLowering(schedule, spec, op).emit()
-        case _:
-            raise AssertionError(op.name)
+    if not isinstance(op, SumsOp):
+        lower_on_ppu(schedule, spec, op)
+        return
+    WindowLowering(schedule, spec, op).emit()
 
 
 def strides(spec: SpartenSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -129,24 +124,7 @@ def strides(spec: SpartenSpec, shape: tuple[int, ...]) -> tuple[int, ...]:
     return H * W * C * 2, 2, W * C * 2, C * 2
 
 
-def _balance_pass() -> type:
-    from ..passes.sparten_balance_filters import SpartenBalanceFiltersPass
-
-    return SpartenBalanceFiltersPass
-
-
-def _join_pass() -> type:
-    from ..passes.sparten_join_channels import SpartenJoinChannelsPass
-
-    return SpartenJoinChannelsPass
-
-
-def _pack_pass() -> type:
-    from ..passes.sparten_pack_weights import SpartenPackWeightsPass
-
-    return SpartenPackWeightsPass
-
-
+PASSES = ("sparten-join-channels", "sparten-balance-filters", "sparten-pack-weights")
 _SHAPE_LIMITS = (map_fits, batch_fits, positions_fit, filters_fit)
 
 COMPILER = TargetCompiler(
@@ -163,11 +141,7 @@ COMPILER = TargetCompiler(
     pipeline=PIPELINE.replace("quantize", "quantize,sparten-join-channels").replace(
         "pack-weights", "sparten-balance-filters,sparten-pack-weights"
     ),
-    passes={
-        "sparten-join-channels": _join_pass,
-        "sparten-balance-filters": _balance_pass,
-        "sparten-pack-weights": _pack_pass,
-    },
+    passes=loaders(PASSES),
     expanded_macs=lambda spec, op: joined_macs(op),
     accumulator_bits=lambda spec: spec.acc_bits,
     forced_product_shift=lambda spec: 0,

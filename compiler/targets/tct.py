@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 from xdsl.ir import Operation
-from xdsl.passes import ModulePass
 
 from ...isa.encoding import Instruction
 from ...isa.targets.tct import ISA, Cfg, Conv, Ldw, Mux, TctSpec
+from ..backend.ppu_layers import lower_on_ppu
 from ..backend.schedule import Schedule
 from ..dialects.encoding import EncodingAttr
 from ..dialects.program import from_attribute
 from ..dialects.sparse_tensor import SumsOp
 from ..layout import address_of
+from ..passes import loaders
 from ..requirements import require
 from . import dadiannao as ddn
 from .base import PIPELINE, PackedWeights, TargetCompiler
@@ -92,7 +92,7 @@ class ScheduledEntries:
 def lower(schedule: Schedule, spec: TctSpec, op: Operation) -> None:
     """Append a layer's instructions."""
     if not isinstance(op, SumsOp):
-        ddn.lower(schedule, spec, op)
+        lower_on_ppu(schedule, spec, op)
         return
     schedule.emit(Cfg.of(spec))
     for code, pair in enumerate(spec.pairs, 1):
@@ -129,21 +129,13 @@ def _pipeline() -> str:
     return steps.replace("tile,pack-weights", own)
 
 
-def _loader(name: str) -> Any:
-    def load() -> type[ModulePass]:
-        module = import_module(f"..passes.{name.replace('-', '_')}", __package__)
-        return getattr(module, "".join(part.capitalize() for part in name.split("-")) + "Pass")
-
-    return load
-
-
 COMPILER = TargetCompiler(
     name="tct",
     isa=ISA,
     spec_type=TctSpec,
     limits=ddn.LIMITS,
     pipeline=_pipeline(),
-    passes={name: _loader(name) for name in PASSES},
+    passes=loaders(PASSES),
     accumulator_bits=ddn.COMPILER.accumulator_bits,
     forced_product_shift=ddn.COMPILER.forced_product_shift,
     weight_encoding=weight_encoding,
