@@ -169,8 +169,7 @@ def conv_few(
     count = last - first
     patches = np.zeros((nonzero.shape[0], count), np.int16)
     fill_patches(planes, window, nonzero, first, count, patches)
-    acc = np.zeros(G, np.int32)
-    clamped = np.zeros(G, np.int32)
+    acc, clamped = np.zeros(G, np.int32), np.zeros(G, np.int32)
     total = 0
     for b in range(first_row, last_row):
         filters = min(G, sums.shape[0] - b * G)
