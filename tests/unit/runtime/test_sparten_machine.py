@@ -26,6 +26,7 @@ from spcc.runtime.energy_model import NODES, mac, mask_and, prefix_sum, priority
 from spcc.runtime.machine import Cost, State
 from spcc.runtime.machines.sparten import MACHINE
 from spcc.runtime.memory import Dram
+from spcc.tests.unit.runtime.machine_runs import execute
 
 SPEC = SpartenSpec(
     clusters=2, cus=2, chunk=4, pos_block=4, ibuf_bytes=128, fbuf_bytes=64, perm_bw=2,
@@ -92,19 +93,7 @@ class Bench:
 
     def do(self, *instructions: Instruction) -> Cost:
         """Run instructions as the interpreter does; the last one's cost."""
-        cost = Cost(0)
-        for inst in instructions:
-            state = self.state
-            if inst.is_config:
-                if check := MACHINE.semantics.get(type(inst)):
-                    check(state, inst)
-                state.registers[inst.register] = inst
-                continue
-            state.dram.log.clear()
-            cost = MACHINE.costs[type(inst)](state, inst)
-            MACHINE.semantics[type(inst)](state, inst)
-            state.scratch.clear()
-        return cost
+        return execute(MACHINE, self.state, *instructions)
 
     def behind_tag(self, name: str, index: int, half: int, nbytes: int) -> list[int]:
         """Bytes of a slot."""
