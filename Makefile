@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 export PYTHONHASHSEED ?= random
 
-.PHONY: help demo test test-fast check bench docs dev train clean
+.PHONY: help demo test test-fast fuzz check bench docs dev train clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -32,6 +32,9 @@ test: $(READY)  ## all tests
 
 test-fast: $(READY)  ## the tests that take less than two minutes in all
 	cd $(ROOT) && $(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+fuzz: $(READY)  ## the properties with new random examples
+	cd $(ROOT) && $(BIN)/python -m pytest -n $(WORKERS) -m hypothesis --hypothesis-profile=explore
 
 check: $(READY)  ## format, lint and types
 	cd $(ROOT) && $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright
