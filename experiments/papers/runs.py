@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from ...models.zoo.names import parse
-from ...tools.report_schema import Layer, Macs, Report
+from ...tools.report_schema import Layer, Report
 from ...tools.targets import find_target
 from ..gospa_vs_sparten.ratios import SRAM, Side, side
 from .figures import Figure, Number
@@ -221,18 +221,4 @@ def reuse_saving(figure: Figure, lab: Lab) -> Measured:
 
 def effectual_macs(figure: Figure, lab: Lab) -> Measured:
     """Products of two operands that are not zero, as the machine executed them."""
-    return _collect(figure, lambda name: _macs(lab.report(Run(name, figure.ours))).effectual)
-
-
-def executed_macs(figure: Figure, lab: Lab) -> Measured:
-    """All products that took a multiplier's cycle."""
-
-    def find(name: str) -> int:
-        found = _macs(lab.report(Run(name, figure.ours)))
-        return found.effectual + found.ineffectual + found.gated
-
-    return _collect(figure, find)
-
-
-def _macs(report: Report) -> Macs:
-    return report.totals.macs
+    return _collect(figure, lambda name: lab.report(Run(name, figure.ours)).totals.macs.effectual)
