@@ -84,7 +84,7 @@ def _meets(
     if isinstance(value, tuple) or isinstance(wanted, tuple):
         return value == wanted
     if figure.op == "~":
-        return abs(value / wanted - 1) <= ABOUT
+        return abs(value - wanted) <= ABOUT * abs(wanted)
     return round(value, decimals(wanted)) == wanted if figure.op == "=" else _bounded(figure, value)
 
 

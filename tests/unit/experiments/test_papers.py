@@ -99,6 +99,8 @@ def figure_of(value: Number | tuple[Number, ...], op: str, use: str, **more: obj
         (5, "=", "config", (5.4,), "exact"),
         (12, "~", "static", (12.5,), "exact"),
         (12, "~", "static", (12.7,), "WRONG"),
+        (0, "~", "static", (0,), "exact"),
+        (0, "~", "static", (0.1,), "WRONG"),
         (1.0, "<", "static", (0.94,), "exact"),
         (1.0, "<", "static", (1.0,), "WRONG"),
         ((9, -3), "=", "static", (9.0, -3.0), "exact"),
