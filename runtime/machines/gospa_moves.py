@@ -48,8 +48,6 @@ def _require_room(spec: GospaSpec, halfwords: int) -> None:
 
 def lda(state: State, inst: Lda) -> None:
     """Write the boxes into the half of every row in the mask."""
-    if "boxes" not in state.scratch:
-        lda_cost(state, inst)
     places = Places(state.spec)
     for row in range(state.spec.n_apu):
         if inst.rows >> row & 1:
@@ -115,8 +113,6 @@ def _behind(state: State, address: int) -> Halfwords:
 
 def ldw(state: State, inst: Ldw) -> None:
     """Write the streams into their PEs, and the groups' static sparsity filters."""
-    if "groups" not in state.scratch:
-        ldw_cost(state, inst)
     places = Places(state.spec)
     groups: list[_Group] = state.scratch["groups"]
     first = filter_halfwords(inst.base, inst.rs) if inst.behind else inst.base

@@ -340,8 +340,6 @@ def run_cost(state: State, inst: Run) -> Cost:
 
 def run(state: State, inst: Run) -> None:
     """Add the sums to the bank."""
-    if "chunk" not in state.scratch:
-        run_cost(state, inst)
     chunk: Chunk = state.scratch["chunk"]
     places, spec, memory = Places(state.spec), state.spec, state.memories["acc"]
     for row, sums in zip(chunk.rows, chunk.sums(), strict=True):
@@ -390,6 +388,4 @@ def drn_cost(state: State, inst: Drn) -> Cost:
 
 def drn(state: State, inst: Drn) -> None:
     """Write the words to the output buffer."""
-    if "words" not in state.scratch:
-        drn_cost(state, inst)
     state.memories["obuf"].write(4 * inst.oaddr, state.scratch["words"])

@@ -76,8 +76,6 @@ def _check_rows(state: State, layer: Layer, inst: Lda, pixels: int) -> None:
 
 def lda(state: State, inst: Lda) -> None:
     """Write the records into the input memory of the share's clusters."""
-    if "slots" not in state.scratch:
-        lda_cost(state, inst)
     layer, slots = Layer.of(state), state.scratch["slots"]
     cfg = layer.cfg
     slot = layer.shape.slot("ibuf", inst.q, inst.half, slots.size)
@@ -134,8 +132,6 @@ def _check_cus(count: int, most: int, cus: np.ndarray[tuple[int, int], np.dtype[
 
 def asg(state: State, inst: Asg) -> None:
     """Write the table."""
-    if "table" not in state.scratch:
-        asg_cost(state, inst)
     layer, raw = Layer.of(state), state.scratch["table"]
     slot = layer.shape.slot("asg", inst.z, inst.half, raw.size)
     target = state.memories["asg"].reserve(slot.base, slot.run)
@@ -198,8 +194,6 @@ def ldf(state: State, inst: Ldf) -> None:
     """Write the records, CU after CU."""
     from ...isa.formats.sparsemap_kernels import copy_runs
 
-    if "records" not in state.scratch:
-        ldf_cost(state, inst)
     data, starts, sizes, order = state.scratch["records"]
     slot = Layer.of(state).shape.slot("fbuf", inst.z, inst.half, data.size)
     target = state.memories["fbuf"].reserve(slot.base, slot.run)
@@ -237,8 +231,6 @@ def sto_cost(state: State, inst: Instruction) -> Cost:
 
 def sto(state: State, inst: Instruction) -> None:
     """Write each position's values among the channels of its group."""
-    if "outputs" not in state.scratch:
-        sto_cost(state, inst)
     fields, outputs = inst.values(), state.scratch["outputs"]
     region = dense_rows(state.registers, 1, fields["daddr"], VALUE_BYTES * fields["row"])
     words = state.memories["pbuf"].gather(
@@ -261,8 +253,6 @@ def ldr_cost(state: State, inst: Instruction) -> Cost:
 
 def ldr(state: State, inst: Instruction) -> None:
     """Read each position's values from among the channels of its group."""
-    if "outputs" not in state.scratch:
-        ldr_cost(state, inst)
     fields, outputs = inst.values(), state.scratch["outputs"]
     region = dense_rows(state.registers, 0, fields["daddr"], VALUE_BYTES * fields["row"])
     target = values_of(state.registers, 0, fields["addr"], len(outputs))

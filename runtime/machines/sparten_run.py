@@ -216,8 +216,6 @@ def _read_sums(state: State, slot: Region, filters: int) -> Int64s:
 
 def run(state: State, inst: Run) -> None:
     """Write the psums."""
-    if "sums" not in state.scratch:
-        run_cost(state, inst)
     outcome: list[tuple[Region, int, Int64s]] = state.scratch["sums"]
     for slot, chunks, sums in outcome:
         target = state.memories["psum"].reserve(slot.base, slot.run)
@@ -259,6 +257,4 @@ def drn_cost(state: State, inst: Drn) -> Cost:
 
 def drn(state: State, inst: Drn) -> None:
     """Write the sums [share][position][filter] to the output buffer."""
-    if "kept" not in state.scratch:
-        drn_cost(state, inst)
     state.memories["obuf"].write(4 * inst.oaddr, state.scratch["kept"])
