@@ -19,58 +19,70 @@ class Measure(NamedTuple):
     Args:
         value: Finds it; may raise LackingError.
         needs: The runs that must have been made.
+        asks: Fields of the figure that must not be empty.
     """
 
     value: Callable[[Figure, Lab], Measured]
     needs: Callable[[Figure], tuple[Run, ...]]
+    asks: tuple[str, ...] = ()
 
 
-def _alone(find: Callable[[Figure], Measured]) -> Measure:
+def _alone(find: Callable[[Figure], Measured], *asks: str) -> Measure:
     """A measure that needs no run."""
 
     def value(figure: Figure, lab: Lab) -> Measured:
         return find(figure)
 
-    return Measure(value, _nothing)
+    return Measure(value, _nothing, asks)
 
 
 def _nothing(figure: Figure) -> tuple[Run, ...]:
     return ()
 
 
+def _of_one(find: Callable[[Figure, Lab], Measured]) -> Measure:
+    """A measure of runs on one machine."""
+    return Measure(find, runs.one_machine, ("system", "networks"))
+
+
+def _of_both(find: Callable[[Figure, Lab], Measured]) -> Measure:
+    """A measure of runs on two machines."""
+    return Measure(find, runs.both_machines, ("system", "baseline", "networks"))
+
+
 MEASURES: dict[str, Measure] = {
-    "layer_count": _alone(shapes.layer_count),
-    "macs": _alone(shapes.macs),
-    "elements": _alone(shapes.elements),
-    "weights": _alone(shapes.weights),
-    "nonzero_weights": _alone(shapes.nonzero_weights),
-    "compression": _alone(shapes.compression),
-    "parameter": _alone(parameters.parameter),
+    "layer_count": _alone(shapes.layer_count, "networks", "of"),
+    "macs": _alone(shapes.macs, "networks", "of"),
+    "elements": _alone(shapes.elements, "networks"),
+    "weights": _alone(shapes.weights, "networks"),
+    "nonzero_weights": _alone(shapes.nonzero_weights, "networks"),
+    "compression": _alone(shapes.compression, "networks"),
+    "parameter": _alone(parameters.parameter, "system", "of"),
     "value_bits": _alone(parameters.value_bits),
     "compression_of_width": _alone(parameters.compression_of_width),
-    "energy_entry": _alone(parameters.energy_entry),
+    "energy_entry": _alone(parameters.energy_entry, "of"),
     "metadata_bytes": _alone(parameters.metadata_bytes),
     "busy_rows": _alone(parameters.busy_rows),
-    "output_values": _alone(probes.output_values),
-    "filling_batch": _alone(probes.filling_batch),
-    "reused_elements": _alone(probes.reused_elements),
+    "output_values": _alone(probes.output_values, "system", "networks"),
+    "filling_batch": _alone(probes.filling_batch, "system"),
+    "reused_elements": _alone(probes.reused_elements, "system"),
     "crossover": _alone(sweeps.crossover),
     "deeper_lookahead": _alone(sweeps.deeper_lookahead),
     "robustness": _alone(sweeps.robustness),
     "greedy_at_low_sparsity": _alone(sweeps.greedy_at_low_sparsity),
     "dense": _alone(sweeps.dense),
-    "speedup": Measure(runs.speedup, runs.both_machines),
-    "energy_efficiency": Measure(runs.energy_efficiency, runs.both_machines),
-    "most_accesses": Measure(runs.most_accesses, runs.both_machines),
-    "reuse_saving": Measure(runs.reuse_saving, runs.both_machines),
-    "dram_megabytes": Measure(runs.dram_megabytes, runs.one_machine),
-    "power_milliwatt": Measure(runs.power_milliwatt, runs.one_machine),
-    "frames_per_second": Measure(runs.frames_per_second, runs.one_machine),
-    "zeros_removed": Measure(runs.zeros_removed, runs.one_machine),
-    "zeros_left": Measure(runs.zeros_left, runs.one_machine),
-    "im2col_over_gemm": Measure(runs.im2col_over_gemm, runs.one_machine),
-    "mac_activity": Measure(runs.mac_activity, runs.one_machine),
-    "effectual_macs": Measure(runs.effectual_macs, runs.one_machine),
+    "speedup": _of_both(runs.speedup),
+    "energy_efficiency": _of_both(runs.energy_efficiency),
+    "most_accesses": _of_both(runs.most_accesses),
+    "reuse_saving": _of_both(runs.reuse_saving),
+    "dram_megabytes": _of_one(runs.dram_megabytes),
+    "power_milliwatt": _of_one(runs.power_milliwatt),
+    "frames_per_second": _of_one(runs.frames_per_second),
+    "zeros_removed": _of_one(runs.zeros_removed),
+    "zeros_left": _of_one(runs.zeros_left),
+    "im2col_over_gemm": _of_one(runs.im2col_over_gemm),
+    "mac_activity": _of_one(runs.mac_activity),
+    "effectual_macs": _of_one(runs.effectual_macs),
 }
 
 
@@ -78,12 +90,17 @@ def find_measure(figure: Figure) -> Measure:
     """The measure that a figure names.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or the figure lacks what it is told by.
     """
+    where = f"figure {figure.id}"
     if figure.measure not in MEASURES:
         hint = f"the measures are {', '.join(MEASURES)}"
-        raise UsageError(f"there is no measure '{figure.measure}'", f"figure {figure.id}", hint)
-    return MEASURES[figure.measure]
+        raise UsageError(f"there is no measure '{figure.measure}'", where, hint)
+    found = MEASURES[figure.measure]
+    if lacking := [name for name in found.asks if not getattr(figure, name)]:
+        hint = f"the measure '{figure.measure}' is told by {', '.join(found.asks)}"
+        raise UsageError(f"lacks '{lacking[0]}'", where, hint)
+    return found
 
 
 def missing_target(figure: Figure) -> str | None:

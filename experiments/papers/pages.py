@@ -152,5 +152,10 @@ def _line(verdict: Verdict) -> str:
     words = (explanation(verdict), measured.detail if measured else "")
     why = "; ".join(part for part in words if part)
     cells = (figure.id, figure.metric, published(verdict), ours(verdict), figure.unit)
-    text = " | ".join((*cells, ratio(verdict), verdict.word, why))
+    text = " | ".join(map(_literal, (*cells, ratio(verdict), verdict.word, why)))
     return f"| {text} |"
+
+
+def _literal(text: str) -> str:
+    """Text of which Markdown makes neither another cell nor emphasis."""
+    return text.replace("|", r"\|").replace("*", r"\*")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
 from ...compiler.targets.spots_tiling import filters_per_row, uses_split
+from ...isa.errors import UsageError
 from ...isa.formats import spots_tile
 from ...isa.targets.spots import SpotsSpec
 from ...runtime import energy_model
@@ -23,6 +25,7 @@ _FIGURE_10 = (1632, 36548)
 def parameter(figure: Figure) -> Measured:
     """Product of the machine's parameters in `of` over those in `per`."""
     spec = find_target(figure.system).spec()()
+    _refuse_others(figure, (*figure.of, *figure.per), spec.__struct_fields__)
     up, down = (prod(getattr(spec, name) for name in names) for names in (figure.of, figure.per))
     text = " x ".join(figure.of) + "".join(f" / {name}" for name in figure.per)
     return Measured((up * figure.scale / down,), text)
@@ -47,7 +50,21 @@ def energy_entry(figure: Figure) -> Measured:
         "sram": energy_model.sram(32 * energy_model.KB, 32),
         "dram": energy_model.dram(4),
     }
+    _refuse_others(figure, figure.of, tuple(entries))
     return Measured((entries[figure.of[0]],))
+
+
+def _refuse_others(figure: Figure, names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse names in `of` and `per` that nothing has.
+
+    Raises:
+        UsageError: There is one.
+    """
+    if wrong := next((name for name in names if name not in known), None):
+        hint = f"known: {', '.join(known)}"
+        raise UsageError(
+            f"the measure '{figure.measure}' knows no '{wrong}'", f"figure {figure.id}", hint
+        )
 
 
 def metadata_bytes(figure: Figure) -> Measured:

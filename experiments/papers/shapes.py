@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from ...isa.errors import UsageError
 from ...models.zoo.densities import density_sets
 from ...models.zoo.names import parse
 from ...models.zoo.networks import INPUT, MATRIX_OPS, Network, Node
@@ -13,6 +14,21 @@ from .verdicts import Measured
 
 def _network(figure: Figure) -> Network:
     return parse(figure.networks[0]).densities.network
+
+
+def _layer(figure: Figure) -> Node:
+    """The figure's layer.
+
+    Raises:
+        UsageError: The network has no node of that name.
+    """
+    nodes = _network(figure).nodes
+    found = next((node for node in nodes if node.name == figure.layer), None)
+    if found is None:
+        hint = f"its nodes are {', '.join(node.name for node in nodes)}"
+        sentence = f"{figure.networks[0]} has no node '{figure.layer}'"
+        raise UsageError(sentence, f"figure {figure.id}", hint)
+    return found
 
 
 def layer_count(figure: Figure) -> Measured:
@@ -31,7 +47,7 @@ def elements(figure: Figure) -> Measured:
     if figure.layer == INPUT:
         return Measured((prod(network.input_shape),))
     if figure.layer:
-        return Measured((prod(network.node(figure.layer).output_shape),))
+        return Measured((prod(_layer(figure).output_shape),))
     count = sum(prod(node.output_shape) for node in network.nodes)
     return Measured((count + prod(network.input_shape),), "input and every layer's output")
 
@@ -39,7 +55,7 @@ def elements(figure: Figure) -> Measured:
 def weights(figure: Figure) -> Measured:
     """Weights of a layer, or of all, without biases."""
     network = _network(figure)
-    nodes = [network.node(figure.layer)] if figure.layer else network.nodes
+    nodes = [_layer(figure)] if figure.layer else network.nodes
     return Measured((sum(node.weight_count for node in nodes),))
 
 

@@ -11,7 +11,8 @@ from spcc.experiments.papers.__main__ import main
 from spcc.experiments.papers.figures import Figure, Number, read_figures
 from spcc.experiments.papers.lab import MACHINES
 from spcc.experiments.papers.measures import MEASURES, missing_target
-from spcc.experiments.papers.verdicts import Measured, decimals, judge
+from spcc.experiments.papers.pages import as_markdown
+from spcc.experiments.papers.verdicts import Measured, Verdict, decimals, judge
 from spcc.models.zoo.names import knows
 from spcc.tools.targets import find_target
 
@@ -31,6 +32,7 @@ op = "{op}"
 value = {value}
 use = "{use}"
 why = "because"
+{more}
 """
 
 
@@ -38,7 +40,7 @@ def figures_file(folder: Path, **changes: object) -> str:
     """A file with one figure."""
     values: dict[str, object] = {
         "baseline": "", "network": "example_3x3.seed", "measure": "effectual_macs", "op": "=",
-        "value": 4, "use": "static",
+        "value": 4, "use": "static", "more": "",
     }  # fmt: skip
     path = folder / "figures.toml"
     path.write_text(EXAMPLE.format(**values | changes))
@@ -143,6 +145,11 @@ def test_ratios_are_ours_over_theirs() -> None:
     assert judge(figure_of(2.0, "=", "relative"), Measured((3.0, 4.0))).ratio is None
 
 
+def test_words_stand_literally_in_markdown() -> None:
+    figure = figure_of(8, "=", "static", metric="K*K - S*S | inner")
+    assert r"| x | K\*K - S\*S \| inner | 8 |" in as_markdown([Verdict(figure, "not run")]).decode()
+
+
 def test_digits_behind_the_point() -> None:
     assert [decimals(number) for number in (5, 665.8, 1.0, 0.25)] == [0, 1, 1, 2]
 
@@ -215,6 +222,12 @@ def test_wrong_options_are_answered(
     [
         ({"use": "odd"}, "is not a list of figures: Invalid enum value 'odd'"),
         ({"measure": "magic"}, "there is no measure 'magic'"),
+        ({"measure": "speedup"}, "figure example: lacks 'baseline'"),
+        ({"measure": "macs"}, "figure example: lacks 'of'"),
+        ({"measure": "parameter", "more": 'of = ["NR"]'}, "'parameter' knows no 'NR'"),
+        ({"measure": "energy_entry", "more": 'of = ["div"]'}, "'energy_entry' knows no 'div'"),
+        ({"measure": "weights", "more": 'layer = "fc9"'}, "example_3x3.seed has no node 'fc9'"),
+        ({"measure": "elements", "more": 'layer = "fc9"'}, "example_3x3.seed has no node 'fc9'"),
         ({"value": "[[]]"}, "is not a list of figures"),
         ({"value": "="}, "is not TOML"),
     ],
