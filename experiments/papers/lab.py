@@ -13,7 +13,7 @@ import msgspec
 
 from ...isa.files import replacing
 from ...tools.compare import parser as compare_parser
-from ...tools.compare_flow import compare
+from ...tools.compare_flow import GRAVEST, compare
 from ...tools.compare_schema import Comparison, NetworkRow
 from ...tools.compare_store import StoredRun
 from ...tools.report_schema import Report
@@ -70,11 +70,11 @@ class Lab:
         networks: dict[tuple[tuple[str, ...], int], list[str]] = defaultdict(list)
         for (network, batch), labels in machines.items():
             networks[tuple(sorted(labels)), batch].append(network)
-        codes = [
+        codes = {
             self._compare(sorted(names), labels, batch)
             for (labels, batch), names in networks.items()
-        ]
-        return max(codes, default=0)
+        }
+        return next((code for code in GRAVEST if code in codes), 0)
 
     def report(self, run: Run) -> Report:
         """The report of a run.

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from spcc.experiments.papers.__main__ import main
 from spcc.experiments.papers.figures import Figure, Number, read_figures
-from spcc.experiments.papers.lab import MACHINES
+from spcc.experiments.papers.lab import MACHINES, Lab, Run
 from spcc.experiments.papers.measures import MEASURES, missing_target
 from spcc.experiments.papers.pages import as_markdown
 from spcc.experiments.papers.verdicts import Measured, Verdict, decimals, judge
@@ -164,6 +164,20 @@ def test_runs_give_values_and_are_kept(tmp_path: Path) -> None:
     assert first == {
         path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()
     }
+
+
+@pytest.mark.parametrize(("codes", "gravest"), [((0, 0), 0), ((3, 1), 1), ((0, 4), 4), ((1, 4), 4)])
+def test_the_gravest_failure_is_that_of_comparisons(
+    codes: tuple[int, int], gravest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(codes)
+
+    def compared(*_: object) -> int:
+        return next(left)
+
+    monkeypatch.setattr(Lab, "_compare", compared)
+    lab = Lab(tmp_path, 1, resume=False)
+    assert lab.make([Run("lenet5.deepcomp", "tct"), Run("bi_lstm.p75", "spots")]) == gravest
 
 
 def test_a_static_figure_that_is_not_ours_fails(
