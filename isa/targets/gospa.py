@@ -151,7 +151,7 @@ class Ldw(Instruction):
 
     The stream of filter q goes to rows rk*as .. rk*as+as-1, rk = q div cols, in column q mod cols,
     from halfword `base` of the PE's weight memory on, or, with `behind`, behind the streams of
-    `base` channels that begin at halfword 0: in every PE where its own end.
+    `base` channels that begin at halfword 0, which end at another place in every PE.
     """
 
     mnemonic = "gs.ldw"
