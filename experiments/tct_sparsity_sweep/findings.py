@@ -78,7 +78,7 @@ def _better_than_greedy(found: Speedups) -> Finding:
         "Algorithm 2 beats greedy by 8 % on average (28 % at best)",
         f"from 0.5 sparsity on {mean:+.1%} on average, {max(gains):+.1%} at best",
         0.04 <= mean <= 0.12,
-        "the averages are compared: the paper's networks are pruned to 60-90 %, its best is one of them",
+        "the averages are compared; the paper's networks are pruned to 60-90 %, its best is one",
     )
 
 
