@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
@@ -51,22 +51,40 @@ def compare(args: Namespace, stdout: TextIO) -> int:
     inputs = [*args.model, args.calibration, *files, *arrays]
     report = wanted_report(args)
     refuse_overwriting([*(folder / name for name in FILES), report], inputs)
-    networks = find_networks(args)
-    jobs = make_jobs(networks, machines, args)
-    with placing_in(folder / "runs"):
-        outcomes = _outcomes(jobs, args, folder)
-        comparison = _comparison(args, networks, machines, base, outcomes)
-        contents = (layers_csv(comparison), summary_csv(comparison), encode(comparison))
-        for name, content in zip(FILES, contents, strict=True):
-            with replacing(folder / name) as temporary:
-                temporary.write_bytes(content)
+    comparison = run_comparison(args, machines, base)
+    contents = (layers_csv(comparison), summary_csv(comparison), encode(comparison))
+    for name, content in zip(FILES, contents, strict=True):
+        with placing(folder / name), replacing(folder / name) as temporary:
+            temporary.write_bytes(content)
     written = [folder / name for name in FILES] + _illustrate(comparison, report, args)
     print_comparison(comparison, stdout, layers=not args.no_layers)
     warn([*warnings(comparison)])
     for sentence in failures(comparison):
         print(f"error: {sentence}", file=sys.stderr)
     print(f"written: {', '.join(map(str, written))}", file=sys.stderr)
-    codes = {outcome.failure.exit_code for outcome in outcomes if outcome.failure}
+    return gravest([comparison])
+
+
+def run_comparison(
+    args: Namespace, machines: Sequence[Configuration], base: Configuration
+) -> Comparison:
+    """Make the runs and hold them against each other; only the runs are written.
+
+    Raises:
+        SpccError: An option or a model is wrong, before anything runs.
+        OSError: A file cannot be read or written.
+    """
+    networks = find_networks(args)
+    jobs = make_jobs(networks, machines, args)
+    with placing_in(args.output / "runs"):
+        outcomes = _outcomes(jobs, args, args.output)
+    return _comparison(args, networks, machines, base, outcomes)
+
+
+def gravest(comparisons: Iterable[Comparison]) -> int:
+    """The exit code of the gravest failure, 0 if there is none."""
+    rows = (row for each in comparisons for row in each.networks)
+    codes = {row.failure.exit_code for row in rows if row.failure}
     return next((code for code in GRAVEST if code in codes), 0)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import sys
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ import msgspec
 
 from ...isa.files import replacing
 from ...tools.compare import parser as compare_parser
-from ...tools.compare_flow import GRAVEST, compare
+from ...tools.compare_flow import gravest, run_comparison
+from ...tools.compare_plan import configurations
 from ...tools.compare_schema import Comparison, NetworkRow
 from ...tools.compare_store import StoredRun
+from ...tools.compare_table import failures
 from ...tools.report_schema import Report
 
 MACHINES: dict[str, dict[str, str | int]] = {
@@ -70,11 +73,13 @@ class Lab:
         networks: dict[tuple[tuple[str, ...], int], list[str]] = defaultdict(list)
         for (network, batch), labels in machines.items():
             networks[tuple(sorted(labels)), batch].append(network)
-        codes = {
+        comparisons = [
             self._compare(sorted(names), labels, batch)
             for (labels, batch), names in networks.items()
-        }
-        return next((code for code in GRAVEST if code in codes), 0)
+        ]
+        for sentence in chain.from_iterable(map(failures, comparisons)):
+            print(f"error: {sentence}", file=sys.stderr)
+        return gravest(comparisons)
 
     def report(self, run: Run) -> Report:
         """The report of a run.
@@ -87,15 +92,14 @@ class Lab:
         where = f"{run.network} on {run.machine}"
         raise LackingError(f"{where}: {self._failures.get(run, 'was not run')}")
 
-    def _compare(self, networks: list[str], labels: tuple[str, ...], batch: int) -> int:
+    def _compare(self, networks: list[str], labels: tuple[str, ...], batch: int) -> Comparison:
         args = self._arguments(networks, labels, batch)
-        code = compare(args, io.StringIO())
-        raw = (self._folder / "compare.json").read_bytes()
-        comparison = msgspec.json.decode(raw, type=Comparison)
+        machines = configurations(args)
+        comparison = run_comparison(args, machines, machines[0])
         names = dict(zip((m.name for m in comparison.models), networks, strict=True))
         for row in comparison.networks:
             self._keep(Run(names[row.model], row.target, batch), row)
-        return code
+        return comparison
 
     def _keep(self, run: Run, row: NetworkRow) -> None:
         if row.failure is None:
@@ -106,7 +110,7 @@ class Lab:
 
     def _arguments(self, networks: list[str], labels: tuple[str, ...], batch: int) -> Namespace:
         """The options of spcc-compare; machines of our own become files of parameters."""
-        words = [*networks, "-o", str(self._folder), "-j", str(self._workers), "--no-report"]
+        words = [*networks, "-o", str(self._folder), "-j", str(self._workers)]
         for label in labels:
             words += ["--target", self._target(label)]
         if batch > 1:

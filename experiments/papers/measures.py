@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...isa.errors import UsageError
 from ...tools.targets import all_targets
+from ..gospa_vs_sparten.ratios import SRAM
 from . import parameters, probes, runs, shapes, sweeps
 from .figures import Figure
 from .lab import Lab, Run
@@ -20,11 +21,16 @@ class Measure(NamedTuple):
         value: Finds it; may raise LackingError.
         needs: The runs that must have been made.
         asks: Fields of the figure that must not be empty.
+        only: Targets that count what it needs; empty: all do.
     """
 
     value: Callable[[Figure, Lab], Measured]
     needs: Callable[[Figure], tuple[Run, ...]]
     asks: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+_SPOTS = ("spots",)
 
 
 def _alone(find: Callable[[Figure], Measured], *asks: str) -> Measure:
@@ -65,7 +71,7 @@ MEASURES: dict[str, Measure] = {
     "busy_rows": _alone(parameters.busy_rows),
     "output_values": _alone(probes.output_values, "system", "networks"),
     "filling_batch": _alone(probes.filling_batch, "system"),
-    "reused_elements": _alone(probes.reused_elements, "system"),
+    "reused_elements": _alone(probes.reused_elements, "system")._replace(only=_SPOTS),
     "crossover": _alone(sweeps.crossover),
     "deeper_lookahead": _alone(sweeps.deeper_lookahead),
     "robustness": _alone(sweeps.robustness),
@@ -73,14 +79,14 @@ MEASURES: dict[str, Measure] = {
     "dense": _alone(sweeps.dense),
     "speedup": _of_both(runs.speedup),
     "energy_efficiency": _of_both(runs.energy_efficiency),
-    "most_accesses": _of_both(runs.most_accesses),
-    "reuse_saving": _of_both(runs.reuse_saving),
+    "most_accesses": _of_both(runs.most_accesses)._replace(only=tuple(SRAM)),
+    "reuse_saving": _of_both(runs.reuse_saving)._replace(only=_SPOTS),
     "dram_megabytes": _of_one(runs.dram_megabytes),
     "power_milliwatt": _of_one(runs.power_milliwatt),
     "frames_per_second": _of_one(runs.frames_per_second),
-    "zeros_removed": _of_one(runs.zeros_removed),
-    "zeros_left": _of_one(runs.zeros_left),
-    "im2col_over_gemm": _of_one(runs.im2col_over_gemm),
+    "zeros_removed": _of_one(runs.zeros_removed)._replace(only=("tct",)),
+    "zeros_left": _of_one(runs.zeros_left)._replace(only=("tct",)),
+    "im2col_over_gemm": _of_one(runs.im2col_over_gemm)._replace(only=_SPOTS),
     "mac_activity": _of_one(runs.mac_activity),
     "effectual_macs": _of_one(runs.effectual_macs),
 }
@@ -100,6 +106,9 @@ def find_measure(figure: Figure) -> Measure:
     if lacking := [name for name in found.asks if not getattr(figure, name)]:
         hint = f"the measure '{figure.measure}' is told by {', '.join(found.asks)}"
         raise UsageError(f"lacks '{lacking[0]}'", where, hint)
+    if found.only and not {figure.system, figure.baseline} - {""} <= {*found.only}:
+        hint = f"it can be found of {' and '.join(found.only)}"
+        raise UsageError(f"asks for '{figure.measure}' of another target", where, hint)
     return found
 
 

@@ -149,7 +149,7 @@ def as_markdown(verdicts: Sequence[Verdict]) -> bytes:
 
 def _line(verdict: Verdict) -> str:
     figure, measured = verdict.figure, verdict.measured
-    words = (explanation(verdict), measured.detail if measured else "")
+    words = (explanation(verdict), measured.detail if measured else "", figure.note)
     why = "; ".join(part for part in words if part)
     cells = (figure.id, figure.metric, published(verdict), ours(verdict), figure.unit)
     text = " | ".join(map(_literal, (*cells, ratio(verdict), verdict.word, why)))

@@ -30,15 +30,15 @@ def _mean(setting: Setting, sparsity: float) -> float:
 
 
 def crossover(figure: Figure) -> Measured:
-    """Sparsity, in steps of 0.05, up to which T8h2,5i beats T8h3,4i; farthest rows first."""
+    """Sparsity, in steps of 0.05, up to which T8h2,5i beats T8h3,4i, scanned as by default."""
 
     def last(order: str) -> float:
         two, three = (s._replace(order=order) for s in (_DEFAULT, _DEEP))
         steps = (step / 20 for step in range(19, 0, -1))
         return next((at for at in steps if _mean(two, at) >= _mean(three, at)), 0.0)
 
-    text = f"scan order {_FARTHEST_FIRST}; up to {last('ahead'):g} with the default order"
-    return Measured((last(_FARTHEST_FIRST),), text)
+    text = f"up to {last(_FARTHEST_FIRST):g} if the farthest rows are tried first"
+    return Measured((last(_DEFAULT.order),), text)
 
 
 def deeper_lookahead(figure: Figure) -> Measured:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from spcc.tests.unit.tools.compare_cases import FAILURE, comparison_of, outcome, report_in
+from spcc.tools import compare_flow
 from spcc.tools.compare_csv import layers_csv, summary_csv
 from spcc.tools.compare_rows import geometric_mean, layer_rows, mean_rows, merged, network_row
 from spcc.tools.compare_schema import Comparison
@@ -201,3 +202,16 @@ def test_json_round_trip(comparison: Comparison, tmp_path: Path) -> None:
     path = tmp_path / "compare.json"
     path.write_bytes(msgspec.json.encode(comparison))
     assert msgspec.json.decode(path.read_bytes(), type=Comparison) == comparison
+
+
+@pytest.mark.parametrize(("codes", "gravest"), [((0, 0), 0), ((3, 1), 1), ((0, 4), 4), ((1, 4), 4)])
+def test_the_gravest_failure_is_that_of_all_comparisons(
+    codes: tuple[int, int], gravest: int, comparison: Comparison
+) -> None:
+    whole = msgspec.structs.replace(comparison.networks[0], failure=None)
+    failures = [
+        msgspec.structs.replace(FAILURE, exit_code=code) if code else None for code in codes
+    ]
+    rows = [msgspec.structs.replace(whole, failure=failure) for failure in failures]
+    parts = [msgspec.structs.replace(comparison, networks=(whole, row)) for row in rows]
+    assert compare_flow.gravest(parts) == gravest
