@@ -62,7 +62,7 @@ def find(name: str) -> "Path | Callable[[int, int], onnx.ModelProto] | None":
     from ..isa.errors import FrontendError
 
     raise FrontendError(
-        f"No network and no file is called '{name}'",
+        f"no network and no file is called '{name}'",
         hint=f"the networks that ship are {', '.join(names())}",
     )
 

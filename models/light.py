@@ -56,7 +56,7 @@ def require(name: str) -> None:
     """
     if name not in NAMES:
         raise FrontendError(
-            f"No light network is called '{name}'", hint=f"the names are {', '.join(NAMES)}"
+            f"no light network is called '{name}'", hint=f"the names are {', '.join(NAMES)}"
         )
 
 

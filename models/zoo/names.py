@@ -80,15 +80,15 @@ def parse_spread(text: str) -> float:
     except ValueError:
         concentration = FLAT
     if kind != "beta" or not 0 < concentration <= 1e6:
-        raise FrontendError(f"No spread of densities is called '{text}'", hint="flat, or beta:4")
+        raise FrontendError(f"no spread of densities is called '{text}'", hint="flat, or beta:4")
     return concentration
 
 
 def _unknown(stem: str) -> str:
     network, dot, which = stem.partition(".")
     if dot and network in networks():
-        return f"Network '{network}' of the zoo has no density set '{which}'"
-    return f"No network of the zoo is called '{stem}'"
+        return f"network '{network}' of the zoo has no density set '{which}'"
+    return f"no network of the zoo is called '{stem}'"
 
 
 def _hint(stem: str) -> str:

@@ -233,10 +233,10 @@ def test_names_that_files_and_options_cannot_have() -> None:
     ("argv", "kind", "part"),
     [
         (["no.onnx"], FrontendError, "is not there"),
-        (["nothing"], FrontendError, "No network and no file is called 'nothing'"),
+        (["nothing"], FrontendError, "no network and no file is called 'nothing'"),
         (["lenet5.no"], FrontendError, "no density set 'no'"),
-        (["lenet5:wide"], FrontendError, "No spread of densities"),
-        (["light:no"], FrontendError, "No light network is called 'no'"),
+        (["lenet5:wide"], FrontendError, "no spread of densities"),
+        (["light:no"], FrontendError, "no light network is called 'no'"),
         (["lenet5", "lenet5"], UsageError, "has the same name as lenet5"),
         ([""], UsageError, "the name is empty"),
         (["m.onnx", "a/m.onnx"], UsageError, "a/m.onnx: has the same name as m.onnx"),
