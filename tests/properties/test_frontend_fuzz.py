@@ -201,6 +201,7 @@ def mutate(message: Any, descriptor: Any, index: int | None, draw: Any, names: l
             content.append(content[at])
 
 
+@pytest.mark.slow
 @EACH_MODEL
 @settings(FUZZ, max_examples=250)
 @given(data=st.data())

@@ -113,6 +113,7 @@ def check_text(number: int, name: str, module: ModuleOp, store: WeightStore) -> 
     assert str(Parser(ctx, generic.getvalue()).parse_module()) == text, name
 
 
+@pytest.mark.slow
 @EACH_CASE
 def test_every_stage_returns_from_text_and_resumes_to_the_same_bytes(
     tmp_path: Path, target: str, case: str

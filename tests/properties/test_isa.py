@@ -64,6 +64,7 @@ def test_assembling_undoes_disassembling(
     assert assemble(disassemble(instructions, isa), isa) == instructions
 
 
+@pytest.mark.slow
 @EACH_WITH_FIELDS
 @QUICK
 @given(data=st.data())

@@ -76,6 +76,7 @@ def test_entries_of_plain_weights() -> None:
     assert entries(weights, Setting("accel", "T", 1, 6)) == 2 * 144
 
 
+@pytest.mark.slow
 def test_files_and_the_same_bytes_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def check_counts(known: DensitySet, node: Node) -> None:
         assert np.count_nonzero(matrix) == wanted, node.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_name", density_sets())
 def test_every_node_has_exactly_its_nonzeros(set_name: str) -> None:
     for known, node in NODES.values():
