@@ -26,6 +26,15 @@ _MASKS = array(_U64, 2)
 _NUMBERS = array(_I64, 1, is_read_only=True)
 
 
+@jit(types.uint8(_MASKS, _I64))
+def _has_weights(masks: npt.NDArray[np.uint64], row: int) -> int:
+    """1 if a PE has a weight in a row, else 0."""
+    for slot in range(masks.shape[0]):
+        if masks[slot, row] != _ZERO:
+            return 1
+    return 0
+
+
 @jit(_U64(_U64, _I64, _I64, _U64))
 def _rotate(mask: np.uint64, lanes: int, by: int, full: np.uint64) -> np.uint64:
     """Bit l of the result is bit (l + by) mod lanes of the mask."""
@@ -151,11 +160,8 @@ def schedule_unit(
     masks = _nonzero(weights, ahead)
     most = 1 if method == ALG2_ONE else lanes
     for row in range(R):
-        kept[row] = 0
-        for slot in range(slots):
-            if masks[slot, row] != _ZERO:
-                kept[row] = 1
-        if kept[row] == 0:
+        kept[row] = _has_weights(masks, row)
+        if not kept[row]:
             continue
         for slot in range(slots):
             if method == GREEDY:
@@ -174,8 +180,8 @@ def schedule_unit(
 def keep_rows(weights: Weights, ahead: Numbers, kept: Codes) -> None:
     """Find the rows that `schedule_unit` keeps when every connection stays in its lane.
 
-    No lane competes with another for a weight then, so that all methods agree and a PE's lanes
-    are served at once.
+    No lane competes with another for a weight then, so that all methods agree, though not all scan
+    orders, and a PE's lanes are served at once.
 
     Args:
         weights: [R, slots, N], N <= 64; left as they are.
@@ -185,11 +191,8 @@ def keep_rows(weights: Weights, ahead: Numbers, kept: Codes) -> None:
     R, slots, _ = weights.shape
     masks = _nonzero(weights, ahead)
     for row in range(R):
-        kept[row] = 0
-        for slot in range(slots):
-            if masks[slot, row] != _ZERO:
-                kept[row] = 1
-        if kept[row] == 0:
+        kept[row] = _has_weights(masks, row)
+        if not kept[row]:
             continue
         for slot in range(slots):
             free = ~masks[slot, row]

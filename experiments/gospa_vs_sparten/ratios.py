@@ -73,6 +73,11 @@ class Side(NamedTuple):
         """Cycles of multipliers as a share of all that they had."""
         return _ratio(cycles, self.effectual + self.lost + self.idle)
 
+    @property
+    def at_work(self) -> float:
+        """Share of the multipliers' cycles that made effectual MACs."""
+        return self.share(self.effectual)
+
 
 class Pair(NamedTuple):
     """A layer, or a network, on both machines."""

@@ -35,10 +35,10 @@ def _slots(whole: Pair) -> str:
     """Why there is a speed-up at all: it is the ratio of how busy the multipliers are."""
     ours, theirs = whole.gospa, whole.sparten
     return (
-        f"GoSPA's multipliers work in {ours.share(ours.effectual):.0%} of their cycles "
+        f"GoSPA's multipliers work in {ours.at_work:.0%} of their cycles "
         f"({ours.share(ours.lost):.0%} pass channels without a pair for them, "
         f"{ours.share(ours.idle):.0%} wait or have no filter), SparTen's in "
-        f"{theirs.share(theirs.effectual):.0%} ({theirs.share(theirs.lost):.0%} start joins, of "
+        f"{theirs.at_work:.0%} ({theirs.share(theirs.lost):.0%} start joins, of "
         f"{_per_join(whole):.1f} matches each, {theirs.share(theirs.idle):.0%} wait at barriers or "
         "have no filter)"
     )
@@ -91,7 +91,7 @@ def _depthwise(pair: Pair) -> str:
     ours, theirs = pair.gospa, pair.sparten
     return (
         f": one column of PEs and one CU of a cluster have a filter, so the multipliers work in "
-        f"{ours.share(ours.effectual):.1%} and {theirs.share(theirs.effectual):.1%} of their "
+        f"{ours.at_work:.1%} and {theirs.at_work:.1%} of their "
         "cycles (the slides do not say how they map such layers)"
     )
 
@@ -100,8 +100,8 @@ def _grouped(pair: Pair) -> str:
     ours, theirs = pair.gospa, pair.sparten
     return (
         f": groups fill chunks and filter sets in part ({_per_join(pair):.1f} matches a join), and "
-        f"the multipliers work in {ours.share(ours.effectual):.0%} and "
-        f"{theirs.share(theirs.effectual):.0%} of their cycles"
+        f"the multipliers work in {ours.at_work:.0%} and "
+        f"{theirs.at_work:.0%} of their cycles"
     )
 
 
@@ -118,9 +118,9 @@ def _pointwise(pair: Pair) -> str:
     ours, theirs = pair.gospa, pair.sparten
     return (
         f": with one PID a PE multiplies all of a channel's values or none, and GoSPA's "
-        f"multipliers work in {ours.share(ours.effectual):.0%} of their cycles, while joins of "
+        f"multipliers work in {ours.at_work:.0%} of their cycles, while joins of "
         f"{_per_join(pair):.0f} matches keep SparTen's at work in "
-        f"{theirs.share(theirs.effectual):.0%}"
+        f"{theirs.at_work:.0%}"
     )
 
 
